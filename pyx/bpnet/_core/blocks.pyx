@@ -1,0 +1,79 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""One connection block: the three products that every sweep is made of.
+
+A block is bilinear in its weights W and its signal, so every derivative needs only
+
+    propagate       a += z W
+    backpropagate   error += delta W'
+    accumulate      g += z' delta
+
+The first and the last have a twin for inputs in CSR form, which meet dense weights row by row.
+"""
+
+from libc.string cimport memset
+
+from bpnet._core.blas cimport gemm
+from bpnet._core.kernels cimport axpy
+from bpnet._core.plan cimport DENSE
+
+
+cdef void propagate(Plan plan, const Block* block, const floating* w, void* room, const floating* z, floating* a, int n) noexcept nogil:
+    """a += z W."""
+    cdef int n_in = block.n_in, n_out = block.n_out
+    gemm(False, False, n, n_out, n_in, z, n_in, _dense(plan, block, w, <floating*> room), n_out, <floating> 1, a, n_out)
+
+
+cdef void backpropagate(Plan plan, const Block* block, const floating* w, void* room, const floating* delta, floating* error, int n) noexcept nogil:
+    """error += delta W'."""
+    cdef int n_in = block.n_in, n_out = block.n_out
+    gemm(False, True, n, n_in, n_out, delta, n_out, _dense(plan, block, w, <floating*> room), n_out, <floating> 1, error, n_in)
+
+
+cdef void accumulate(Plan plan, const Block* block, floating* g, void* room, const floating* z, const floating* delta, int n) noexcept nogil:
+    """g += z' delta, at the weights that exist."""
+    cdef int n_in = block.n_in, n_out = block.n_out
+    cdef Py_ssize_t k
+    cdef floating* full = <floating*> room
+    cdef const int* cells
+    g += block.weight_offset
+    if block.kind == DENSE:
+        gemm(True, False, n_in, n_out, n, z, n_in, delta, n_out, <floating> 1, g, n_out)
+        return
+    gemm(True, False, n_in, n_out, n, z, n_in, delta, n_out, <floating> 0, full, n_out)
+    cells = plan.cells + block.cell_offset
+    for k in range(block.n_weights):
+        g[k] += full[cells[k]]
+
+
+cdef void propagate_sparse(const Block* block, const floating* w, const Chunk* chunk, floating* a) noexcept nogil:
+    """a += x W for the CSR rows x of the chunk; entries of the same column add up."""
+    cdef Py_ssize_t i, k, n_out = block.n_out
+    cdef const floating* values = <const floating*> chunk.values
+    w += block.weight_offset
+    for i in range(chunk.n):
+        for k in range(chunk.starts[i], chunk.stops[i]):
+            axpy(values[k], w + chunk.columns[k] * n_out, a + i * n_out, n_out)
+
+
+cdef void accumulate_sparse(const Block* block, floating* g, const Chunk* chunk, const floating* delta) noexcept nogil:
+    """g += x' delta for the CSR rows x of the chunk."""
+    cdef Py_ssize_t i, k, n_out = block.n_out
+    cdef const floating* values = <const floating*> chunk.values
+    g += block.weight_offset
+    for i in range(chunk.n):
+        for k in range(chunk.starts[i], chunk.stops[i]):
+            axpy(values[k], delta + i * n_out, g + chunk.columns[k] * n_out, n_out)
+
+
+cdef const floating* _dense(Plan plan, const Block* block, const floating* w, floating* room) noexcept nogil:
+    """W as a full matrix: in place where the block is dense, else spread out into room."""
+    cdef Py_ssize_t k
+    cdef const int* cells
+    w += block.weight_offset
+    if block.kind == DENSE:
+        return w
+    memset(room, 0, <size_t> block.n_in * block.n_out * sizeof(floating))
+    cells = plan.cells + block.cell_offset
+    for k in range(block.n_weights):
+        room[cells[k]] = w[k]
+    return room

@@ -1,0 +1,33 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""A data set, checked once, and the chunks of its rows that the sweeps work on."""
+from cython cimport floating
+
+from bpnet._core.plan cimport Plan, Workspace
+
+cdef struct Chunk:
+    # Some rows of a data set. The pointers are into the data itself or into a workspace; float or double.
+    int n
+    const void* x               # (n, n_inputs), or NULL where the rows are CSR:
+    const void* values
+    const int* columns
+    const Py_ssize_t* starts    # entries of row i: starts[i] .. stops[i]
+    const Py_ssize_t* stops
+    const void* y               # (n, n_targets)
+    const void* weight          # (n,), or NULL: all ones
+
+cdef class Data:
+    cdef readonly Plan plan
+    cdef readonly Py_ssize_t n_rows
+    cdef readonly int n_targets
+    cdef readonly object dtype
+    cdef const void* x
+    cdef const void* values
+    cdef const int* columns
+    cdef const Py_ssize_t* indptr
+    cdef const void* y
+    cdef const int* codes
+    cdef const void* weight
+    cdef object _arrays
+
+cdef Chunk load(Data data, Workspace ws, const Py_ssize_t* order, Py_ssize_t start, int n, const floating* tag) noexcept nogil
+cdef double total_weight(Data data, const Py_ssize_t* order, Py_ssize_t start, Py_ssize_t n, const floating* tag) noexcept nogil

@@ -1,0 +1,153 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Data: the door through which inputs, targets and weights enter the core.
+
+Everything about shapes, types and memory order is checked here, once; the sweeps behind trust it. Rows that lie side
+by side are read where they are, others are gathered chunk by chunk: nothing here copies a data set.
+"""
+
+import numpy as np
+
+from libc.string cimport memcpy, memset
+
+
+cdef class Data:
+    """Inputs, targets and sample weights, in the form the sweeps read.
+
+    Parameters
+    ----------
+    plan : Plan
+    X : ndarray of shape (n_rows, n_inputs), float32 or float64, C-contiguous; or tuple
+        A tuple (values, columns, indptr) is a CSR matrix: values of the same types, columns int32, indptr intp.
+    y : ndarray, optional
+        (n_rows, n_targets) of the type of X; or (n_rows,) int32: class numbers, which stand for the 0/1 targets of
+        that class: one column where the network has one output, else one per output.
+    sample_weight : ndarray of shape (n_rows,), optional
+        Of the type of X.
+    """
+
+    def __init__(self, Plan plan, X, y=None, sample_weight=None):
+        self.plan = plan
+        values = X[0] if isinstance(X, tuple) else X
+        self.dtype = values.dtype
+        if self.dtype not in (np.float32, np.float64):
+            raise TypeError(f"expected X of float32 or float64, got {self.dtype}")
+        if isinstance(X, tuple):
+            values, columns, indptr = X
+            self.n_rows = len(indptr) - 1
+            _check("columns", columns, np.int32, (len(values),))
+            _check("indptr", indptr, np.intp, (self.n_rows + 1,))
+            _check("values", values, self.dtype, (len(values),))
+            _check_csr(columns, indptr, len(values), plan.n_inputs)
+            self.values, self.columns, self.indptr = _address(values), <const int*> _address(columns), <const Py_ssize_t*> _address(indptr)
+        else:
+            self.n_rows = len(X)
+            _check("X", X, self.dtype, (self.n_rows, plan.n_inputs))
+            self.x = _address(X)
+        if y is not None and y.dtype == np.int32:
+            self.n_targets = plan.n_outputs
+            _check("y", y, np.int32, (self.n_rows,))
+            if len(y) and not 0 <= y.min() <= y.max() < max(2, self.n_targets):
+                raise ValueError(f"expected class numbers from 0 to {max(2, self.n_targets) - 1}, got {y.min()} to {y.max()}")
+            self.codes = <const int*> _address(y)
+        elif y is not None:
+            self.n_targets = y.shape[1]
+            _check("y", y, self.dtype, (self.n_rows, self.n_targets))
+            self.y = _address(y)
+        if sample_weight is not None:
+            _check("sample_weight", sample_weight, self.dtype, (self.n_rows,))
+            self.weight = _address(sample_weight)
+        self._arrays = (X, y, sample_weight)
+
+
+cdef Chunk load(Data data, Workspace ws, const Py_ssize_t* order, Py_ssize_t start, int n, const floating* tag) noexcept nogil:
+    """Rows order[start : start + n] of the data (start ... where order is NULL), ready for the sweeps.
+
+    `tag` only names the precision.
+    """
+    cdef Chunk chunk
+    cdef Py_ssize_t i, row, k, d = data.plan.n_inputs, m = data.n_targets
+    cdef const floating* x = <const floating*> data.x
+    cdef const floating* y = <const floating*> data.y
+    cdef const floating* weight = <const floating*> data.weight
+    cdef const floating* values = <const floating*> data.values
+    cdef floating* rows = <floating*> ws.rows
+    cdef floating* target = <floating*> ws.target
+    cdef floating* gathered = <floating*> ws.weight
+    chunk.n = n
+    chunk.values, chunk.columns, chunk.starts, chunk.stops = data.values, data.columns, ws.starts, ws.stops
+    if x != NULL and order == NULL:
+        chunk.x = x + start * d
+    elif x != NULL:
+        chunk.x = rows
+        for i in range(n):
+            memcpy(rows + i * d, x + order[start + i] * d, d * sizeof(floating))
+    elif data.plan.reads_sparse:
+        chunk.x = NULL
+        for i in range(n):
+            row = start + i if order == NULL else order[start + i]
+            ws.starts[i], ws.stops[i] = data.indptr[row], data.indptr[row + 1]
+    else:
+        chunk.x = rows
+        memset(rows, 0, n * d * sizeof(floating))
+        for i in range(n):
+            row = start + i if order == NULL else order[start + i]
+            for k in range(data.indptr[row], data.indptr[row + 1]):
+                rows[i * d + data.columns[k]] += values[k]
+
+    chunk.y = target
+    if data.codes != NULL:
+        memset(target, 0, n * m * sizeof(floating))
+        for i in range(n):
+            row = start + i if order == NULL else order[start + i]
+            if m == 1:
+                target[i] = data.codes[row]
+            else:
+                target[i * m + data.codes[row]] = 1
+    elif y != NULL and order == NULL:
+        chunk.y = y + start * m
+    elif y != NULL:
+        for i in range(n):
+            for k in range(m):
+                target[i * m + k] = y[order[start + i] * m + k]
+
+    chunk.weight = weight
+    if weight != NULL and order == NULL:
+        chunk.weight = weight + start
+    elif weight != NULL:
+        chunk.weight = gathered
+        for i in range(n):
+            gathered[i] = weight[order[start + i]]
+    return chunk
+
+
+cdef double total_weight(Data data, const Py_ssize_t* order, Py_ssize_t start, Py_ssize_t n, const floating* tag) noexcept nogil:
+    """Sum of the sample weights of these rows; their number where there are none."""
+    cdef const floating* weight = <const floating*> data.weight
+    cdef double total = 0
+    cdef Py_ssize_t i
+    if weight == NULL:
+        return n
+    for i in range(start, start + n):
+        total += weight[i if order == NULL else order[i]]
+    return total
+
+
+def _check(name, array, dtype, shape):
+    """Raise unless array is contiguous and of this type and shape."""
+    if array.dtype != dtype or array.shape != shape:
+        raise ValueError(f"expected {name} of shape {shape} and type {np.dtype(dtype)}, got {array.shape} and {array.dtype}")
+    if not array.flags.c_contiguous or not array.dtype.isnative:
+        raise ValueError(f"expected {name} to be C-contiguous and in native byte order")
+
+
+def _check_csr(columns, indptr, n_entries, n_inputs):
+    """Raise unless every entry of a CSR matrix lies inside it."""
+    n_rows = len(indptr) - 1
+    if indptr[0] != 0 or indptr[n_rows] != n_entries or (np.diff(indptr) < 0).any():
+        raise ValueError(f"expected indptr to rise from 0 to {n_entries}, got {indptr[0]} to {indptr[n_rows]}")
+    if n_entries and not 0 <= columns.min() <= columns.max() < n_inputs:
+        raise ValueError(f"expected columns from 0 to {n_inputs - 1}, got {columns.min()} to {columns.max()}")
+
+
+cdef const void* _address(array):
+    return <const void*> <size_t> array.ctypes.data

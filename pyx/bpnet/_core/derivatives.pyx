@@ -1,0 +1,189 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Full-batch doors: outputs, value, gradient and error signals, in chunks of rows.
+
+Memory is that of one workspace whatever the number of rows, and the order of summation is fixed by plan and data
+alone. Each door releases the GIL and looks for Ctrl-C some twenty times a second.
+"""
+
+import numpy as np
+
+from cpython.exc cimport PyErr_CheckSignals
+from cython cimport floating
+from libc.string cimport memcpy
+
+from bpnet._core.clock cimport now
+from bpnet._core.data cimport Chunk, Data, load
+from bpnet._core.losses cimport Loss, evaluate
+from bpnet._core.plan cimport Plan, Workspace
+from bpnet._core.sweeps cimport OUTPUT, RAW, Reading, backward, forward
+
+#: Seconds between two looks for signals.
+DEF SLICE = 0.05
+
+
+def outputs(Plan plan, w, Data data, bint raw=False, order=None):
+    """Outputs z of the network, or their a.
+
+    Parameters
+    ----------
+    plan : Plan
+    w : ndarray of shape (n_parameters,), type of the data
+    data : Data
+    raw : bool, default=False
+        a instead of z.
+    order : ndarray of intp, optional
+        Rows to take; all by default.
+
+    Returns
+    -------
+    ndarray of shape (n_rows, n_outputs), type of the data
+    """
+    cdef Reading reading = RAW if raw else OUTPUT
+    _check_parameters(plan, data, w)
+    n = data.n_rows if order is None else len(order)
+    out = np.empty((n, plan.n_outputs), data.dtype)
+    ws = Workspace(plan, data.dtype, n)
+    if data.dtype == np.float32:
+        _outputs[float](plan, w, data, ws, reading, _rows(order), out)
+    else:
+        _outputs[double](plan, w, data, ws, reading, _rows(order), out)
+    return out
+
+
+def value_and_gradient(Plan plan, Loss loss, bint reads_raw, w, Data data, g=None):
+    """E = sum_n s_n E_n, and its gradient added to g where that is given.
+
+    Parameters
+    ----------
+    plan : Plan
+    loss : Loss
+    reads_raw : bool
+        Whether the loss is matched with the output activation.
+    w, g : ndarray of shape (n_parameters,), type of the data
+        Only g is changed.
+    data : Data
+        With targets.
+
+    Returns
+    -------
+    float
+    """
+    _check_parameters(plan, data, w)
+    _check_targets(plan, loss, data)
+    if g is not None:
+        _check_parameters(plan, data, g)
+    ws = Workspace(plan, data.dtype, data.n_rows)
+    reading = RAW if reads_raw else OUTPUT
+    if data.dtype == np.float32:
+        return _value_and_gradient[float](plan, loss, reading, w, data, ws, g)
+    return _value_and_gradient[double](plan, loss, reading, w, data, ws, g)
+
+
+def deltas(Plan plan, Loss loss, bint reads_raw, w, Data data):
+    """Error signals delta_j = s_n dE_n/da_j: shape (n_rows, n_units), layer after layer, type of the data."""
+    _check_parameters(plan, data, w)
+    _check_targets(plan, loss, data)
+    out = np.empty((data.n_rows, plan.n_units), data.dtype)
+    ws = Workspace(plan, data.dtype, data.n_rows)
+    reading = RAW if reads_raw else OUTPUT
+    if data.dtype == np.float32:
+        _deltas[float](plan, loss, reading, w, data, ws, out)
+    else:
+        _deltas[double](plan, loss, reading, w, data, ws, out)
+    return out
+
+
+cdef int _outputs(
+    Plan plan, const floating[::1] w, Data data, Workspace ws, Reading reading, const Py_ssize_t[::1] order,
+    floating[:, ::1] out,
+) except -1:
+    cdef Py_ssize_t start = 0, n_rows = out.shape[0]
+    cdef const Py_ssize_t* rows = &order[0] if order is not None and n_rows else NULL
+    cdef const floating* weights = &w[0]
+    cdef int n
+    cdef double until
+    cdef Chunk chunk
+    while start < n_rows:
+        PyErr_CheckSignals()
+        until = now() + SLICE
+        with nogil:
+            while start < n_rows and now() < until:
+                n = <int> min(ws.capacity, n_rows - start)
+                chunk = load(data, ws, rows, start, n, weights)
+                forward(plan, weights, ws, &chunk, reading, False)
+                memcpy(&out[start, 0], ws.raw, n * out.shape[1] * sizeof(floating))
+                start += n
+    return 0
+
+
+cdef double _value_and_gradient(
+    Plan plan, Loss loss, Reading reading, const floating[::1] w, Data data, Workspace ws, floating[::1] g
+) except? -1:
+    cdef Py_ssize_t start = 0
+    cdef const floating* weights = &w[0]
+    cdef floating* gradient = &g[0] if g is not None else NULL
+    cdef int n
+    cdef double until, total = 0
+    cdef Chunk chunk
+    while start < data.n_rows:
+        PyErr_CheckSignals()
+        until = now() + SLICE
+        with nogil:
+            while start < data.n_rows and now() < until:
+                n = <int> min(ws.capacity, data.n_rows - start)
+                chunk = load(data, ws, NULL, start, n, weights)
+                total += _sweep_loss(plan, loss, reading, weights, ws, &chunk, gradient != NULL)
+                if gradient != NULL:
+                    backward(plan, weights, ws, &chunk, reading, gradient)
+                start += n
+    return total
+
+
+cdef int _deltas(
+    Plan plan, Loss loss, Reading reading, const floating[::1] w, Data data, Workspace ws, floating[:, ::1] out
+) except -1:
+    cdef Py_ssize_t start = 0, i, m, column
+    cdef const floating* weights = &w[0]
+    cdef const floating* delta = <const floating*> ws.delta
+    cdef int n, l
+    cdef Chunk chunk
+    while start < data.n_rows:
+        PyErr_CheckSignals()
+        with nogil:
+            n = <int> min(ws.capacity, data.n_rows - start)
+            chunk = load(data, ws, NULL, start, n, weights)
+            _sweep_loss(plan, loss, reading, weights, ws, &chunk, True)
+            backward(plan, weights, ws, &chunk, reading, <floating*> NULL)
+            for l in range(1, plan.n_layers):
+                m, column = plan.layers[l].n_units, plan.layers[l].column
+                for i in range(n):
+                    memcpy(&out[start + i, column], delta + column * n + i * m, m * sizeof(floating))
+            start += n
+    return 0
+
+
+cdef double _sweep_loss(
+    Plan plan, Loss loss, Reading reading, const floating* w, Workspace ws, const Chunk* chunk, bint slopes
+) noexcept nogil:
+    """Forward sweep and loss: returns the chunk's sum of s_n E_n, ws.seed becomes its derivative."""
+    forward(plan, w, ws, chunk, reading, slopes)
+    return evaluate(
+        loss.kind, <const floating*> ws.raw, <const floating*> chunk.y, <const floating*> chunk.weight, 1.0,
+        <floating*> ws.seed, <floating*> ws.scratch, NULL, chunk.n, plan.n_outputs,
+    )
+
+
+def _check_parameters(Plan plan, Data data, w):
+    if w.shape != (plan.n_parameters,) or w.dtype != data.dtype:
+        raise ValueError(f"expected a vector of {plan.n_parameters} {data.dtype}, got {w.shape} of {w.dtype}")
+    if data.plan is not plan:
+        raise ValueError("the data were prepared for another plan")
+
+
+def _check_targets(Plan plan, Loss loss, Data data):
+    if data.n_targets == 0 or loss.n_raw(data.n_targets) != plan.n_outputs:
+        raise ValueError(f"expected targets for {plan.n_outputs} outputs, got {data.n_targets} columns")
+
+
+def _rows(order):
+    return None if order is None else np.ascontiguousarray(order, np.intp)

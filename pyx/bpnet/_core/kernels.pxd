@@ -1,0 +1,108 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The table of C kernels chosen for this machine, for both precisions."""
+from cython cimport floating
+
+
+cdef extern from "kernels.h" nogil:
+    enum:
+        BPNET_IDENTITY
+        BPNET_LOGISTIC
+        BPNET_TANH
+        BPNET_RELU
+        BPNET_LEAKY_RELU
+        BPNET_ELU
+        BPNET_SELU
+        BPNET_SOFTPLUS
+        BPNET_GELU
+        BPNET_SILU
+        BPNET_EXP
+        BPNET_SOFTMAX
+
+    ctypedef struct bpnet_kernels_f32:
+        void (*exp)(const float*, float*, Py_ssize_t) noexcept nogil
+        void (*log1p)(const float*, float*, Py_ssize_t) noexcept nogil
+        void (*activate)(int, const float*, float*, float*, Py_ssize_t) noexcept nogil
+        void (*curve)(int, const float*, float*, Py_ssize_t) noexcept nogil
+        void (*add_product)(const float*, const float*, float*, Py_ssize_t) noexcept nogil
+        void (*axpy)(float, const float*, float*, Py_ssize_t) noexcept nogil
+        double (*decay)(float, const float*, float*, Py_ssize_t) noexcept nogil
+        void (*sgd)(float, float, int, const float*, float*, float*, Py_ssize_t) noexcept nogil
+        void (*adam)(
+            float, float, float, float, const float*, float*, float*, float*, Py_ssize_t
+        ) noexcept nogil
+
+    ctypedef struct bpnet_kernels_f64:
+        void (*exp)(const double*, double*, Py_ssize_t) noexcept nogil
+        void (*log1p)(const double*, double*, Py_ssize_t) noexcept nogil
+        void (*activate)(int, const double*, double*, double*, Py_ssize_t) noexcept nogil
+        void (*curve)(int, const double*, double*, Py_ssize_t) noexcept nogil
+        void (*add_product)(const double*, const double*, double*, Py_ssize_t) noexcept nogil
+        void (*axpy)(double, const double*, double*, Py_ssize_t) noexcept nogil
+        double (*decay)(double, const double*, double*, Py_ssize_t) noexcept nogil
+        void (*sgd)(double, double, int, const double*, double*, double*, Py_ssize_t) noexcept nogil
+        void (*adam)(
+            double, double, double, double, const double*, double*, double*, double*, Py_ssize_t
+        ) noexcept nogil
+
+    ctypedef struct bpnet_kernels:
+        const char* level
+        bpnet_kernels_f32 f32
+        bpnet_kernels_f64 f64
+
+cdef const bpnet_kernels* table
+
+
+cdef inline void exp_(const floating* x, floating* out, Py_ssize_t n) noexcept nogil:
+    """out = exp(x)."""
+    if floating is float:
+        table.f32.exp(x, out, n)
+    else:
+        table.f64.exp(x, out, n)
+
+
+cdef inline void log1p_(const floating* x, floating* out, Py_ssize_t n) noexcept nogil:
+    """out = log(1 + x), 0 <= x <= 1."""
+    if floating is float:
+        table.f32.log1p(x, out, n)
+    else:
+        table.f64.log1p(x, out, n)
+
+
+cdef inline void activate(int kind, const floating* a, floating* z, floating* slope, Py_ssize_t n) noexcept nogil:
+    """z = h(a) and, unless slope is NULL, slope = h'(a)."""
+    if floating is float:
+        table.f32.activate(kind, a, z, slope, n)
+    else:
+        table.f64.activate(kind, a, z, slope, n)
+
+
+cdef inline void curve(int kind, const floating* a, floating* out, Py_ssize_t n) noexcept nogil:
+    """out = h''(a)."""
+    if floating is float:
+        table.f32.curve(kind, a, out, n)
+    else:
+        table.f64.curve(kind, a, out, n)
+
+
+cdef inline void add_product(const floating* slope, const floating* error, floating* delta, Py_ssize_t n) noexcept nogil:
+    """delta += slope * error."""
+    if floating is float:
+        table.f32.add_product(slope, error, delta, n)
+    else:
+        table.f64.add_product(slope, error, delta, n)
+
+
+cdef inline void axpy(floating alpha, const floating* x, floating* y, Py_ssize_t n) noexcept nogil:
+    """y += alpha x."""
+    if floating is float:
+        table.f32.axpy(alpha, x, y, n)
+    else:
+        table.f64.axpy(alpha, x, y, n)
+
+
+cdef inline double decay(double strength, const floating* w, floating* g, Py_ssize_t n) noexcept nogil:
+    """g += strength * w; returns |w|^2."""
+    if floating is float:
+        return table.f32.decay(<float> strength, w, g, n)
+    else:
+        return table.f64.decay(strength, w, g, n)

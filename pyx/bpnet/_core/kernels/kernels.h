@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * The one door to the C kernels: a table of function pointers per instruction-set level and precision.
+ *
+ * level.c is compiled once for each level, with that level's compiler flags, and defines the function
+ * bpnet_kernels_LEVEL(); kernels.pyx chooses one table when bpnet is imported. All functions trust their
+ * arguments: sizes and pointers were checked at the doors in Cython. None allocates, raises or keeps state.
+ */
+#ifndef BPNET_KERNELS_H
+#define BPNET_KERNELS_H
+
+#include <stddef.h>
+
+/* Activation functions h(a). The names in bpnet/_core/activations.pyx stand in the same order. */
+enum {
+    BPNET_IDENTITY,
+    BPNET_LOGISTIC,
+    BPNET_TANH,
+    BPNET_RELU,
+    BPNET_LEAKY_RELU,
+    BPNET_ELU,
+    BPNET_SELU,
+    BPNET_SOFTPLUS,
+    BPNET_GELU,
+    BPNET_SILU,
+    BPNET_EXP,
+    BPNET_SOFTMAX /* couples a whole row: activations.pyx, not the kernels */
+};
+
+/* `real` is float or double; every function exists once in each of the two tables. */
+#define BPNET_DECLARE_KERNELS(real, NAME)                                                                       \
+    typedef struct {                                                                                            \
+        /* Elementwise, n values; input and output may be the same array. */                                    \
+        void (*exp)(const real *x, real *out, ptrdiff_t n);                                                     \
+        void (*log1p)(const real *x, real *out, ptrdiff_t n); /* 0 <= x <= 1 only */                            \
+        /* z = h(a) and, where slope is not NULL, slope = h'(a). z may be a itself. */                          \
+        void (*activate)(int kind, const real *a, real *z, real *slope, ptrdiff_t n);                           \
+        /* curvature = h''(a). */                                                                               \
+        void (*curve)(int kind, const real *a, real *curvature, ptrdiff_t n);                                   \
+        /* delta += slope * error; a zero error adds nothing, even where the slope is infinite. */              \
+        void (*add_product)(const real *slope, const real *error, real *delta, ptrdiff_t n);                    \
+        /* y += alpha x, and x . y */                                                                           \
+        void (*axpy)(real alpha, const real *x, real *y, ptrdiff_t n);                                          \
+        /* g += decay * w; returns w . w */                                                                     \
+        double (*decay)(real decay, const real *w, real *g, ptrdiff_t n);                                       \
+        /* Update rules: one step of w along the gradient g; v, m are the rule's own state. */                  \
+        void (*sgd)(real rate, real momentum, int nesterov, const real *g, real *v, real *w, ptrdiff_t n);      \
+        void (*adam)(real rate, real beta_1, real beta_2, real epsilon, const real *g, real *m, real *v,        \
+                     real *w, ptrdiff_t n);                                                                     \
+    } NAME
+
+BPNET_DECLARE_KERNELS(float, bpnet_kernels_f32);
+BPNET_DECLARE_KERNELS(double, bpnet_kernels_f64);
+
+typedef struct {
+    const char *level; /* "generic", "x86-64-v3", ... */
+    bpnet_kernels_f32 f32;
+    bpnet_kernels_f64 f64;
+} bpnet_kernels;
+
+#endif

@@ -1,0 +1,18 @@
+# SPDX-License-Identifier: BSD-3-Clause
+from cython cimport floating
+
+cdef enum LossKind:
+    SQUARED_ERROR
+    BINARY_LOG_LOSS
+    MULTINOMIAL_LOG_LOSS
+    POISSON
+
+cdef class Loss:
+    cdef readonly str name
+    cdef readonly str activation
+    cdef LossKind kind
+
+cdef double evaluate(
+    LossKind kind, const floating* raw, const floating* y, const floating* weight, double scale,
+    floating* seed, floating* scratch, double* values, int n, int m,
+) noexcept nogil

@@ -1,0 +1,161 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Plan and Workspace: what every sweep reads, and where it writes.
+
+A plan is frozen and holds no floating-point number; a workspace holds every scratch buffer of one thread.
+"""
+
+from itertools import groupby
+
+import numpy as np
+
+from bpnet._core.activations import CODES
+
+SPAN = np.dtype([("activation", "i4"), ("first", "i4"), ("n_units", "i4")], align=True)
+BLOCK = np.dtype(
+    [
+        ("kind", "i4"), ("source", "i4"), ("target", "i4"), ("n_in", "i4"), ("n_out", "i4"),
+        ("weight_offset", np.intp), ("n_weights", np.intp), ("cell_offset", np.intp),
+    ],
+    align=True,
+)
+LAYER = np.dtype(
+    [
+        ("n_units", "i4"), ("column", np.intp), ("bias_offset", np.intp),
+        ("first_block", "i4"), ("n_blocks", "i4"), ("first_span", "i4"), ("n_spans", "i4"),
+    ],
+    align=True,
+)
+OUTPUT = np.dtype([("layer", "i4"), ("first", "i4"), ("n_units", "i4"), ("column", "i4")], align=True)
+
+#: Rows that a chunk of full-batch work should hold: its buffers then stay in a core's second-level cache ...
+CHUNK_BYTES = 256 * 1024
+#: ... but a product of fewer rows than this spends its time packing the weights instead of multiplying,
+MIN_ROWS = 256
+#: and more rows than this gain nothing.
+MAX_ROWS = 2048
+
+
+cdef class Plan:
+    """A topology as flat arrays of layers, blocks and spans.
+
+    Parameters
+    ----------
+    n_inputs : int
+    layers : sequence of dict
+        One per layer after the inputs, in topological order: ``activations`` (a name per unit), ``sources`` (a list
+        of layer numbers, 0 the inputs), ``masks`` (for each source None or a boolean array (n_source, n_units)) and
+        ``bias`` (bool). Trusted: `bpnet.Topology` has checked it.
+    outputs : sequence of int
+        Numbers of the layers whose units are the outputs, in order.
+    """
+
+    def __init__(self, n_inputs, layers, outputs):
+        sizes = [n_inputs] + [len(layer["activations"]) for layer in layers]
+        layer_rows, block_rows, span_rows, output_rows, cells, ranges = [(n_inputs, -1, -1, 0, 0, 0, 0)], [], [], [], [], []
+        offset = column = n_cells = n_outputs = 0
+        self.largest_block = 1
+        self.reads_sparse = True
+        for number, layer in enumerate(layers, start=1):
+            n_out = sizes[number]
+            first_block, first_span, first_weight = len(block_rows), len(span_rows), offset
+            for source, mask in zip(layer["sources"], layer["masks"]):
+                n_in = sizes[source]
+                if mask is None:
+                    n_weights = n_in * n_out
+                    block_rows.append((DENSE, source, number, n_in, n_out, offset, n_weights, -1))
+                else:
+                    present = np.flatnonzero(mask).astype(np.int32)
+                    n_weights = len(present)
+                    block_rows.append((MASKED, source, number, n_in, n_out, offset, n_weights, n_cells))
+                    cells.append(present)
+                    n_cells += n_weights
+                    self.largest_block = max(self.largest_block, n_in * n_out)
+                    self.reads_sparse &= source != 0
+                offset += n_weights
+            ranges.append((first_weight, offset))
+            first = 0
+            for name, run in groupby(layer["activations"]):
+                n_units = len(list(run))
+                span_rows.append((CODES[name], first, n_units))
+                first += n_units
+            layer_rows.append((
+                n_out, column, offset if layer["bias"] else -1,
+                first_block, len(block_rows) - first_block, first_span, len(span_rows) - first_span,
+            ))
+            column += n_out
+            offset += n_out if layer["bias"] else 0
+        for number in outputs:
+            output_rows.append((number, 0, sizes[number], n_outputs))
+            n_outputs += sizes[number]
+
+        self.n_layers = len(layer_rows)
+        self.n_blocks = len(block_rows)
+        self.n_output_spans = len(output_rows)
+        self.n_weight_ranges = len(ranges)
+        self.n_inputs, self.n_outputs, self.n_units, self.n_parameters = n_inputs, n_outputs, column, offset
+        self.weight_ranges = tuple(ranges)
+        arrays = (
+            np.array(layer_rows, LAYER),
+            np.array(block_rows, BLOCK),
+            np.array(span_rows, SPAN),
+            np.array(output_rows, OUTPUT),
+            np.concatenate(cells) if cells else np.zeros(1, np.int32),
+            np.array(ranges, np.intp),
+        )
+        self._arrays = arrays
+        self.layers = <Layer*> _address(arrays[0], sizeof(Layer))
+        self.blocks = <Block*> _address(arrays[1], sizeof(Block))
+        self.spans = <Span*> _address(arrays[2], sizeof(Span))
+        self.outputs = <Output*> _address(arrays[3], sizeof(Output))
+        self.cells = <const int*> _address(arrays[4], sizeof(int))
+        self.ranges = <const Py_ssize_t*> _address(arrays[5], sizeof(Py_ssize_t))
+
+    def __reduce__(self):
+        raise TypeError("a Plan is not pickled: pickle the Topology and compile it again")
+
+
+cdef class Workspace:
+    """Every scratch buffer that the sweeps need for up to `capacity` rows; one per thread.
+
+    Parameters
+    ----------
+    plan : Plan
+    dtype : numpy.dtype
+        float32 or float64.
+    n_rows : int
+        The most rows the caller will ever want at once; less is allocated where full speed needs less.
+    gathers : bool, default=True
+        Whether input rows will be copied together; False for rows that lie side by side already.
+    """
+
+    def __init__(self, Plan plan, dtype, Py_ssize_t n_rows, bint gathers=True):
+        self.plan = plan
+        self.dtype = np.dtype(dtype)
+        row_bytes = self.dtype.itemsize * (4 * plan.n_units + plan.n_inputs)
+        fitting = min(max(CHUNK_BYTES // row_bytes, MIN_ROWS), MAX_ROWS)
+        self.capacity = max(1, min(n_rows, fitting))
+        n = int(self.capacity)
+        sizes = [n * plan.n_units] * 4 + [n * plan.n_outputs] * 4 + [n, n * plan.n_inputs * gathers, plan.largest_block]
+        buffers = [np.zeros(max(1, size), self.dtype) for size in sizes] + [np.zeros(n, np.intp), np.zeros(n, np.intp)]
+        self._arrays = buffers
+        item = self.dtype.itemsize
+        self.z = _address(buffers[0], item)
+        self.slope = _address(buffers[1], item)
+        self.error = _address(buffers[2], item)
+        self.delta = _address(buffers[3], item)
+        self.raw = _address(buffers[4], item)
+        self.seed = _address(buffers[5], item)
+        self.scratch = _address(buffers[6], item)
+        self.target = _address(buffers[7], item)
+        self.weight = _address(buffers[8], item)
+        self.rows = _address(buffers[9], item)
+        self.room = _address(buffers[10], item)
+        self.starts = <Py_ssize_t*> _address(buffers[11], sizeof(Py_ssize_t))
+        self.stops = <Py_ssize_t*> _address(buffers[12], sizeof(Py_ssize_t))
+
+
+cdef void* _address(array, size_t itemsize) except? NULL:
+    """First byte of a contiguous array whose items have the size that C expects."""
+    if array.itemsize != itemsize or not array.flags.c_contiguous:
+        raise SystemError(f"array of {array.dtype} does not match its C struct of {itemsize} bytes")
+    return <void*> <size_t> array.ctypes.data

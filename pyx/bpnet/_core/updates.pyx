@@ -1,0 +1,118 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Update rules: one step of the flat vector w along its gradient g, whatever the topology.
+
+A rule remembers something of every parameter in `state`, one flat vector for each thing it remembers.
+"""
+
+import numpy as np
+
+from libc.math cimport pow, sqrt
+
+from bpnet._core.kernels cimport table
+
+
+cdef class UpdateRule:
+    """Base of the rules: learning rate, step count and state.
+
+    Attributes
+    ----------
+    rate : float
+        Learning rate of the next step; may be changed at any time.
+    n_steps : int
+        Steps taken so far.
+    state : ndarray of shape (n_vectors, n_parameters)
+        What the rule remembers, of the type of the parameters.
+    """
+
+    def _start(self, double rate, state, Py_ssize_t n_steps=0):
+        if state.dtype not in (np.float32, np.float64) or not state.flags.c_contiguous or not state.flags.writeable:
+            raise TypeError("expected the state of an update rule as a writable, C-contiguous float32 or float64 array")
+        self.rate = rate
+        self.n_steps = n_steps
+        self.state = state
+        self.n_parameters = state.shape[1]
+        self.memory = <void*> <size_t> state.ctypes.data
+
+    cdef void step_f32(self, const float* g, float* w) noexcept nogil:
+        pass
+
+    cdef void step_f64(self, const double* g, double* w) noexcept nogil:
+        pass
+
+
+cdef class GradientDescent(UpdateRule):
+    """v = momentum v - rate g, then w += v; with Nesterov's look-ahead w += momentum v - rate g.
+
+    Parameters
+    ----------
+    n_parameters : int
+    dtype : numpy.dtype
+        float32 or float64, that of the parameters.
+    rate : float
+    momentum : float, default=0.0
+        0 remembers nothing: w -= rate g.
+    nesterov : bool, default=False
+    """
+
+    def __init__(self, n_parameters, dtype, rate, momentum=0.0, nesterov=False):
+        self.momentum = momentum
+        self.nesterov = nesterov
+        self._start(rate, np.zeros((1 if momentum else 0, n_parameters), dtype))
+
+    def __reduce__(self):
+        return _restore, (GradientDescent, (self.momentum, self.nesterov), self.rate, self.state, self.n_steps)
+
+    cdef void step_f32(self, const float* g, float* w) noexcept nogil:
+        cdef float* v = <float*> self.memory if self.momentum else NULL
+        table.f32.sgd(<float> self.rate, <float> self.momentum, self.nesterov, g, v, w, self.n_parameters)
+
+    cdef void step_f64(self, const double* g, double* w) noexcept nogil:
+        cdef double* v = <double*> self.memory if self.momentum else NULL
+        table.f64.sgd(self.rate, self.momentum, self.nesterov, g, v, w, self.n_parameters)
+
+
+cdef class Adam(UpdateRule):
+    """Adam (Kingma and Ba, 2015), in the form with the bias corrections in the rate.
+
+    m = beta_1 m + (1 - beta_1) g;  v = beta_2 v + (1 - beta_2) g^2;
+    w -= rate sqrt(1 - beta_2^t) / (1 - beta_1^t) m / (sqrt(v) + epsilon), t counting the steps.
+
+    Parameters
+    ----------
+    n_parameters : int
+    dtype : numpy.dtype
+    rate, beta_1, beta_2, epsilon : float
+    """
+
+    def __init__(self, n_parameters, dtype, rate, beta_1=0.9, beta_2=0.999, epsilon=1e-8):
+        self.beta_1 = beta_1
+        self.beta_2 = beta_2
+        self.epsilon = epsilon
+        self._start(rate, np.zeros((2, n_parameters), dtype))
+
+    def __reduce__(self):
+        return _restore, (Adam, (self.beta_1, self.beta_2, self.epsilon), self.rate, self.state, self.n_steps)
+
+    cdef double effective_rate(self) noexcept nogil:
+        return self.rate * sqrt(1 - pow(self.beta_2, self.n_steps)) / (1 - pow(self.beta_1, self.n_steps))
+
+    cdef void step_f32(self, const float* g, float* w) noexcept nogil:
+        cdef float* m = <float*> self.memory
+        table.f32.adam(
+            <float> self.effective_rate(), <float> self.beta_1, <float> self.beta_2, <float> self.epsilon,
+            g, m, m + self.n_parameters, w, self.n_parameters,
+        )
+
+    cdef void step_f64(self, const double* g, double* w) noexcept nogil:
+        cdef double* m = <double*> self.memory
+        table.f64.adam(
+            self.effective_rate(), self.beta_1, self.beta_2, self.epsilon,
+            g, m, m + self.n_parameters, w, self.n_parameters,
+        )
+
+
+def _restore(kind, settings, rate, state, n_steps):
+    """Rebuild a pickled rule around its state."""
+    rule = kind(0, state.dtype, rate, *settings)
+    rule._start(rate, np.ascontiguousarray(state), n_steps)
+    return rule

@@ -10,7 +10,6 @@ import platform
 import sys
 from pathlib import Path
 
-import numpy
 from Cython.Build import cythonize
 from setuptools import Extension, setup
 
@@ -26,15 +25,48 @@ if not MSVC and platform.machine().lower() in ("x86_64", "amd64"):
     LEVELS |= {"v3": ["-march=x86-64-v3"], "v4": ["-march=x86-64-v4"]}
 
 # -fno-math-errno and -fno-trapping-math let loops with sqrt and ternaries become vector code; neither changes a value.
-KERNEL_FLAGS = ["/O2"] if MSVC else ["-std=c11", "-O3", "-fno-math-errno", "-fno-trapping-math", "-fPIC"]
-CORE_FLAGS = ["/O2"] if MSVC else ["-O1", "-g"] if DEBUG else ["-O3", "-fno-math-errno", "-fno-trapping-math", "-g0"]
+OPTIMISED = ["-O3", "-fno-math-errno", "-fno-trapping-math"]
+KERNEL_FLAGS = ["/O2", "/std:c11"] if MSVC else ["-std=c11", *OPTIMISED, "-fPIC"]
+CORE_FLAGS = ["/O2"] if MSVC else ["-O1", "-g"] if DEBUG else [*OPTIMISED, "-g0"]
+LINK_FLAGS = ["-Wl,--strip-all"] if sys.platform == "linux" and not DEBUG else []
+
+DIRECTIVES = {
+    "language_level": 3,
+    "binding": True,
+    "embedsignature": False,
+    "autotestdict": False,  # doctest finds the examples itself: tests/test_doctests.py
+    "freethreading_compatible": True,
+    "cdivision": True,
+    "initializedcheck": DEBUG,
+    "boundscheck": DEBUG,
+    "wraparound": DEBUG,
+    "overflowcheck": DEBUG,
+}
+
+
+def written_flavour():
+    """File that changes only when a debug build follows a release build or the other way round.
+
+    Time stamps tell setuptools what is out of date; without this file they would leave modules of the one flavour
+    among those of the other.
+    """
+    path = Path("build/flavour")
+    flavour = "debug" if DEBUG else "release"
+    if not path.exists() or path.read_text() != flavour:
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(flavour)
+    return str(path)
+
+
+headers = [str(path) for path in sorted(KERNELS.iterdir()) if not path.stem.startswith("level_")]
+rebuilt_with = ["setup.py", written_flavour()]
 
 kernel_libraries = [
     (
         f"bpnet_kernels_{level}",
         {
             "sources": [str(KERNELS / f"level_{level}.c")],
-            "obj_deps": {"": [str(path) for path in sorted(KERNELS.glob("*")) if path.suffix != ".c" or path.stem == "level"]},
+            "obj_deps": {"": [*headers, "setup.py"]},
             "cflags": KERNEL_FLAGS + flags,
         },
     )
@@ -45,13 +77,12 @@ extensions = [
     Extension(
         f"bpnet._core.{path.stem}",
         [str(path)],
-        include_dirs=[numpy.get_include(), str(KERNELS)],
-        define_macros=[
-            ("NPY_NO_DEPRECATED_API", "NPY_2_0_API_VERSION"),
-            *((f"BPNET_HAS_{level.upper()}", "1") for level in LEVELS),
-        ],
+        include_dirs=[str(KERNELS)],
+        define_macros=[(f"BPNET_HAS_{level.upper()}", "1") for level in LEVELS],
+        # kernels.pyx alone is linked with the kernels; the other modules know their declarations only.
+        depends=rebuilt_with + (headers if path.stem == "kernels" else [str(KERNELS / "kernels.h")]),
         extra_compile_args=CORE_FLAGS,
-        extra_link_args=[] if MSVC or DEBUG or sys.platform == "darwin" else ["-Wl,--strip-all"],
+        extra_link_args=LINK_FLAGS,
     )
     for path in sorted(CORE.glob("*.pyx"))
 ]
@@ -62,16 +93,7 @@ setup(
         extensions,
         include_path=["pyx"],
         build_dir="build/cython-debug" if DEBUG else "build/cython",
-        compiler_directives={
-            "language_level": 3,
-            "binding": True,
-            "embedsignature": False,
-            "freethreading_compatible": True,
-            "cdivision": True,
-            "initializedcheck": DEBUG,
-            "boundscheck": DEBUG,
-            "wraparound": DEBUG,
-            "overflowcheck": DEBUG,
-        },
+        compiler_directives=DIRECTIVES,
     ),
+    options={"build_ext": {"parallel": os.cpu_count()}},
 )

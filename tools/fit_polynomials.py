@@ -3,9 +3,9 @@
 
     python tools/fit_polynomials.py > pyx/bpnet/_core/kernels/polynomials.h
 
-Each polynomial is the weighted minimax fit (Remez exchange, 80 digits) whose weight makes the *relative* error
-of the finished function equioscillate. The coefficients are then rounded to the working precision, and the
-error stated in the header is the one measured with the rounded coefficients in otherwise exact arithmetic.
+Each polynomial is the weighted minimax fit (Remez exchange, 80 digits) whose weight makes the *relative*
+error of the finished function equioscillate. The coefficients are then rounded to the working precision, and
+the error stated in the header is that of the rounded coefficients in otherwise exact arithmetic.
 """
 
 from mpmath import mp, mpf
@@ -54,7 +54,7 @@ def extrema(errors):
 
 
 def remez(function, low, high, degree):
-    """Coefficients c_0 ... c_degree of the minimax polynomial, and the grid (t, target, weight) it was fitted on."""
+    """Coefficients c_0 ... c_degree of the minimax polynomial, and its grid of (t, target, weight)."""
     count = 40 * (degree + 2)  # even: 0 is no grid point of a symmetric interval
     middle, half = (low + high) / 2, (high - low) / 2
     grid = [middle - half * mp.cos((2 * i + 1) * mp.pi / (2 * count)) for i in range(count)]
@@ -80,7 +80,7 @@ def rounded(value, bits):
 
 
 def literal(value, bits):
-    """Hexadecimal floating constant of a number that fits into `bits` bits: exact, and read by every C compiler."""
+    """Hexadecimal constant of a number that fits into `bits` bits: exact, and standard C."""
     text = float(value).hex()
     mantissa, exponent = text.split("p")
     mantissa = mantissa.rstrip("0").rstrip(".")
@@ -100,8 +100,18 @@ def wrapped(items, indent="    "):
 
 PRECISIONS = (("f32", "float", 24), ("f64", "double", 53))
 
+HEADER = """\
+/* SPDX-License-Identifier: BSD-3-Clause
+ *
+ * Written by tools/fit_polynomials.py, which says how; do not edit. Coefficients in ascending order; errors
+ * are the relative ones of the finished function, with the coefficients rounded as they stand here.
+ */
+#ifndef BPNET_POLYNOMIALS_H
+#define BPNET_POLYNOMIALS_H
+"""
+
 # name, what it is, function, and for each precision: interval and degree
-K = 4
+K = 4  # found by trial: both degrees are smallest near it
 LARGEST = {"f32": 15, "f64": 39}  # |a| beyond which the Gaussian and its derivatives are zero
 EXPM1 = mpf("0.3467")  # a little more than log(2)/2: the quotient n is rounded from a rounded product
 POLYNOMIALS = [
@@ -114,16 +124,14 @@ POLYNOMIALS = [
 
 
 def main():
-    print("/* SPDX-License-Identifier: BSD-3-Clause\n *\n"
-          " * Written by tools/fit_polynomials.py, which says how; do not edit. Coefficients in ascending order;\n"
-          " * the errors are relative ones of the finished function, with the coefficients rounded as they stand here.\n"
-          " */\n#ifndef BPNET_POLYNOMIALS_H\n#define BPNET_POLYNOMIALS_H\n")
+    print(HEADER)
     print(f"#define NORMAL_TAIL_K {K}")
     print("/* log(2) = HIGH + LOW; HIGH has so few bits that its product with any exponent is exact. */")
     for suffix, _, bits in PRECISIONS:
         high = rounded(mp.log(2), {24: 15, 53: 42}[bits])
         low = rounded(mp.log(2) - high, bits)
-        print(f"#define LN2_HIGH_{suffix} {literal(high, bits)}\n#define LN2_LOW_{suffix} {literal(low, bits)}")
+        print(f"#define LN2_HIGH_{suffix} {literal(high, bits)}")
+        print(f"#define LN2_LOW_{suffix} {literal(low, bits)}")
     for name, formula, function, interval, degrees in POLYNOMIALS:
         print(f"\n/* {formula} */")
         for suffix, ctype, bits in PRECISIONS:

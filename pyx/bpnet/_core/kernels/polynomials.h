@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * Written by tools/fit_polynomials.py, which says how; do not edit. Coefficients in ascending order;
- * the errors are relative ones of the finished function, with the coefficients rounded as they stand here.
+ * Written by tools/fit_polynomials.py, which says how; do not edit. Coefficients in ascending order; errors
+ * are the relative ones of the finished function, with the coefficients rounded as they stand here.
  */
 #ifndef BPNET_POLYNOMIALS_H
 #define BPNET_POLYNOMIALS_H

@@ -1,0 +1,90 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Checks of arrays at the doors of `Network`; the estimators use scikit-learn's."""
+
+import numpy as np
+from numpy.random import Generator, RandomState
+
+
+def as_data_type(dtype):
+    """float32 or float64 as a `numpy.dtype`."""
+    dtype = np.dtype(dtype)
+    if dtype not in (np.float32, np.float64):
+        raise ValueError(f"expected dtype float32 or float64, got {dtype}")
+    return dtype
+
+
+def as_random_state(seed):
+    """A source of random numbers from None, an integer, a RandomState or a Generator."""
+    return seed if isinstance(seed, RandomState | Generator) else RandomState(seed)
+
+
+def as_inputs(X, n_inputs, dtype):
+    """X in the form the core reads: a contiguous matrix, or (values, columns, indptr) of a sparse one.
+
+    Raises ValueError for NaN, infinities and wrong shapes, TypeError for what is no array of numbers.
+    """
+    if hasattr(X, "tocsr"):
+        return as_csr(X, n_inputs, dtype)
+    X = _as_numbers(X, "X", dtype)
+    if X.ndim != 2 or X.shape[1] != n_inputs:
+        raise ValueError(f"expected X of shape (n_samples, {n_inputs}), got {X.shape}")
+    return X
+
+
+def as_csr(X, n_inputs, dtype):
+    """The three arrays of a sparse matrix in CSR form, indices as int32 and intp."""
+    X = X.tocsr()
+    if X.ndim != 2 or X.shape[1] != n_inputs:
+        raise ValueError(f"expected X of shape (n_samples, {n_inputs}), got {X.shape}")
+    values = _as_numbers(X.data, "X", dtype)
+    return values, np.ascontiguousarray(X.indices, np.int32), np.ascontiguousarray(X.indptr, np.intp)
+
+
+def as_targets(y, n_samples, n_outputs, loss, dtype):
+    """y as (n_samples, n_outputs) numbers, or as int32 class numbers where the loss is the multinomial one."""
+    given = np.asarray(y)
+    if loss.name == "multinomial_log_loss" and given.ndim == 1 and given.dtype.kind in "iu":
+        y = given.astype(np.int32)
+        if len(y) != n_samples:
+            raise ValueError(f"expected y for {n_samples} samples, got {len(y)}")
+        if len(y) and not 0 <= given.min() <= given.max() < n_outputs:
+            raise ValueError(f"expected class numbers from 0 to {n_outputs - 1} in y, got {given.min()} to {given.max()}")
+        return y
+    y = _as_numbers(y, "y", dtype)
+    if y.ndim == 1:
+        y = y.reshape(-1, 1)
+    if y.shape != (n_samples, n_outputs):
+        raise ValueError(f"expected y of shape ({n_samples}, {n_outputs}), got {np.shape(given)}")
+    if y.size:
+        smallest, largest = y.min(), y.max()
+        if loss.name == "binary_log_loss" and not 0 <= smallest <= largest <= 1:
+            raise ValueError(f"log_loss expects targets from 0 to 1 in y, got {smallest} to {largest}")
+        if loss.name in ("poisson", "multinomial_log_loss") and smallest < 0:
+            raise ValueError(f"loss {loss.name!r} expects targets of at least 0 in y, got {smallest}")
+    return y
+
+
+def as_weights(sample_weight, n_samples, dtype):
+    """Sample weights as a vector, or None."""
+    if sample_weight is None:
+        return None
+    weight = _as_numbers(sample_weight, "sample_weight", dtype)
+    if weight.shape != (n_samples,):
+        raise ValueError(f"expected sample_weight of shape ({n_samples},), got {weight.shape}")
+    if n_samples and weight.min() < 0:
+        raise ValueError(f"expected sample_weight of at least 0, got {weight.min()}")
+    return weight
+
+
+def _as_numbers(values, name, dtype):
+    """A contiguous array of finite numbers of this type; no copy where it is one already."""
+    given = np.asarray(values)
+    if given.dtype.kind not in "fiubO" or given.dtype.kind == "O" and any(isinstance(v, str) for v in given.flat):
+        raise TypeError(f"expected numbers in {name}, got {given.dtype}")
+    array = np.ascontiguousarray(given, dtype).reshape(given.shape)
+    # The sum is not finite if any value is not; only if it is not (it may have overflowed) each value is looked at.
+    with np.errstate(over="ignore", invalid="ignore"):
+        suspicious = not np.isfinite(array.sum())
+    if suspicious and not np.isfinite(array).all():
+        raise ValueError(f"expected finite numbers in {name}, got NaN or infinity")
+    return array

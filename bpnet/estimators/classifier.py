@@ -1,0 +1,220 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Multilayer perceptron for classification."""
+
+import numpy as np
+from sklearn.base import ClassifierMixin, _fit_context
+from sklearn.metrics import accuracy_score
+from sklearn.preprocessing import LabelBinarizer
+from sklearn.utils.metaestimators import available_if
+from sklearn.utils.multiclass import _check_partial_fit_first_call, type_of_target, unique_labels
+from sklearn.utils.validation import column_or_1d
+
+from bpnet.estimators._base import BaseMLP
+from bpnet.losses import log_logistic, log_softmax
+
+
+class MLPClassifier(ClassifierMixin, BaseMLP):
+    """TODO."""
+
+    loss = "log_loss"
+    _y_numeric = False
+    _predicts_from_raw = True
+
+    def __init__(
+        self,
+        hidden_layer_sizes=(100,),
+        activation="relu",
+        *,
+        solver="adam",
+        alpha=0.0001,
+        batch_size="auto",
+        learning_rate="constant",
+        learning_rate_init=0.001,
+        power_t=0.5,
+        max_iter=200,
+        shuffle=True,
+        random_state=None,
+        tol=1e-4,
+        verbose=False,
+        warm_start=False,
+        momentum=0.9,
+        nesterovs_momentum=True,
+        early_stopping=False,
+        validation_fraction=0.1,
+        beta_1=0.9,
+        beta_2=0.999,
+        epsilon=1e-8,
+        n_iter_no_change=10,
+        max_fun=15000,
+    ):
+        self.hidden_layer_sizes = hidden_layer_sizes
+        self.activation = activation
+        self.solver = solver
+        self.alpha = alpha
+        self.batch_size = batch_size
+        self.learning_rate = learning_rate
+        self.learning_rate_init = learning_rate_init
+        self.power_t = power_t
+        self.max_iter = max_iter
+        self.shuffle = shuffle
+        self.random_state = random_state
+        self.tol = tol
+        self.verbose = verbose
+        self.warm_start = warm_start
+        self.momentum = momentum
+        self.nesterovs_momentum = nesterovs_momentum
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.beta_1 = beta_1
+        self.beta_2 = beta_2
+        self.epsilon = epsilon
+        self.n_iter_no_change = n_iter_no_change
+        self.max_fun = max_fun
+
+    def predict(self, X):
+        """Predicted classes.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+
+        Returns
+        -------
+        ndarray of shape (n_samples,) or (n_samples, n_classes)
+            A matrix of zeros and ones where the fit saw one: several labels per sample.
+        """
+        return self._decode(self._outputs(X, raw=True))
+
+    def predict_proba(self, X):
+        """Probability of each class, in the order of `classes_`.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_classes)
+        """
+        p = self._outputs(X)
+        return np.hstack([1 - p, p]) if self.n_outputs_ == 1 else p
+
+    def predict_log_proba(self, X):
+        """Logarithm of each class's probability, from the raw outputs: exact also where a probability rounds to 0 or 1.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_classes)
+        """
+        a = self._outputs(X, raw=True)
+        if self.n_outputs_ == 1:
+            return np.hstack([log_logistic(-a), log_logistic(a)])
+        return log_softmax(a) if self.out_activation_ == "softmax" else log_logistic(a)
+
+    def decision_function(self, X):
+        """Raw outputs a: log-odds for two classes or several labels, unnormalised log-probabilities for more classes.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+
+        Returns
+        -------
+        ndarray of shape (n_samples,) for two classes, else (n_samples, n_classes)
+        """
+        a = self._outputs(X, raw=True)
+        return a.ravel() if self.n_outputs_ == 1 else a
+
+    @available_if(lambda self: self._check_solver())
+    @_fit_context(prefer_skip_nested_validation=True)
+    def partial_fit(self, X, y, sample_weight=None, classes=None):
+        """Go once over the data, from the parameters and with the optimizer state reached so far.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        y : array-like of shape (n_samples,) or (n_samples, n_classes)
+        sample_weight : array-like of shape (n_samples,), default=None
+        classes : array-like of shape (n_classes,), default=None
+            All classes there will ever be; needed in the first call.
+
+        Returns
+        -------
+        self : object
+        """
+        return self._learn((X, classes), y, sample_weight, incremental=True)
+
+    def _fit(self, X, y, sample_weight, incremental):
+        if incremental:
+            X, classes = X
+            if _check_partial_fit_first_call(self, classes):
+                self._label_binarizer = LabelBinarizer()
+                self._label_binarizer.fit(y if type_of_target(y).startswith("multilabel") else classes)
+        super()._fit(X, y, sample_weight, incremental)
+
+    def _encode(self, y, dtype, goes_on, incremental):
+        """Class numbers as int32; or for several labels a matrix of zeros and ones of the type of X."""
+        if y.ndim == 2 and y.shape[1] == 1:
+            y = column_or_1d(y, warn=True)
+        if not hasattr(self, "classes_") or not (goes_on or incremental):
+            self._label_binarizer = LabelBinarizer().fit(y)
+            self.classes_ = self._label_binarizer.classes_
+        else:
+            self._check_classes(y)
+        if self._multilabel:
+            return np.ascontiguousarray(self._label_binarizer.transform(y), dtype)
+        return np.searchsorted(self.classes_, y).astype(np.int32)
+
+    def _check_classes(self, y):
+        classes = unique_labels(y)
+        if self.warm_start:
+            if set(classes) != set(self.classes_):
+                raise ValueError(
+                    "warm_start can only be used where `y` has the same classes as in the previous call to fit. Previously "
+                    f"got {self.classes_}, `y` has {classes}"
+                )
+        elif len(np.setdiff1d(classes, self.classes_, assume_unique=True)):
+            raise ValueError(
+                f"`y` has classes not in `self.classes_`. `self.classes_` has {self.classes_}. 'y' has {classes}."
+            )
+
+    @property
+    def _multilabel(self):
+        return self._label_binarizer.y_type_.startswith("multilabel")
+
+    def _decode(self, a):
+        """Classes from raw outputs."""
+        if self._multilabel:
+            return self._label_binarizer.inverse_transform((a > 0).astype(np.int64), threshold=0.5)
+        if len(self.classes_) == 1:
+            return np.repeat(self.classes_, len(a))
+        return self.classes_[(a.ravel() > 0).astype(np.intp) if self.n_outputs_ == 1 else a.argmax(axis=1)]
+
+    def _decode_targets(self, y):
+        return y.astype(np.int64) if self._multilabel else self.classes_[y]
+
+    def _score(self, y, predicted, sample_weight):
+        return accuracy_score(y, predicted, sample_weight=sample_weight)
+
+    def _stratify(self, y):
+        return y if self.n_outputs_ == 1 else None
+
+    def _count_outputs(self, y):
+        if self._multilabel:
+            return y.shape[1]
+        return len(self.classes_) if len(self.classes_) > 2 else 1
+
+    def _choose_out_activation(self):
+        return "softmax" if self._label_binarizer.y_type_ == "multiclass" else "logistic"
+
+    def _loss_scale(self):
+        return 1.0
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.classifier_tags.multi_label = True
+        return tags

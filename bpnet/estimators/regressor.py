@@ -1,0 +1,134 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Multilayer perceptron for regression."""
+
+import numpy as np
+from sklearn.base import RegressorMixin, _fit_context
+from sklearn.metrics import r2_score
+from sklearn.utils._param_validation import StrOptions
+from sklearn.utils.metaestimators import available_if
+from sklearn.utils.validation import column_or_1d
+
+from bpnet.estimators._base import BaseMLP
+
+
+class MLPRegressor(RegressorMixin, BaseMLP):
+    """TODO."""
+
+    _parameter_constraints: dict = {**BaseMLP._parameter_constraints, "loss": [StrOptions({"squared_error", "poisson"})]}
+    _y_numeric = True
+    _predicts_from_raw = False
+
+    def __init__(
+        self,
+        loss="squared_error",
+        hidden_layer_sizes=(100,),
+        activation="relu",
+        *,
+        solver="adam",
+        alpha=0.0001,
+        batch_size="auto",
+        learning_rate="constant",
+        learning_rate_init=0.001,
+        power_t=0.5,
+        max_iter=200,
+        shuffle=True,
+        random_state=None,
+        tol=1e-4,
+        verbose=False,
+        warm_start=False,
+        momentum=0.9,
+        nesterovs_momentum=True,
+        early_stopping=False,
+        validation_fraction=0.1,
+        beta_1=0.9,
+        beta_2=0.999,
+        epsilon=1e-8,
+        n_iter_no_change=10,
+        max_fun=15000,
+    ):
+        self.loss = loss
+        self.hidden_layer_sizes = hidden_layer_sizes
+        self.activation = activation
+        self.solver = solver
+        self.alpha = alpha
+        self.batch_size = batch_size
+        self.learning_rate = learning_rate
+        self.learning_rate_init = learning_rate_init
+        self.power_t = power_t
+        self.max_iter = max_iter
+        self.shuffle = shuffle
+        self.random_state = random_state
+        self.tol = tol
+        self.verbose = verbose
+        self.warm_start = warm_start
+        self.momentum = momentum
+        self.nesterovs_momentum = nesterovs_momentum
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.beta_1 = beta_1
+        self.beta_2 = beta_2
+        self.epsilon = epsilon
+        self.n_iter_no_change = n_iter_no_change
+        self.max_fun = max_fun
+
+    def predict(self, X):
+        """Predicted targets.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+
+        Returns
+        -------
+        ndarray of shape (n_samples,) or (n_samples, n_outputs)
+            float32 where the fit was, else float64.
+        """
+        return self._decode(self._outputs(X))
+
+    @available_if(lambda self: self._check_solver())
+    @_fit_context(prefer_skip_nested_validation=True)
+    def partial_fit(self, X, y, sample_weight=None):
+        """Go once over the data, from the parameters and with the optimizer state reached so far.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+        sample_weight : array-like of shape (n_samples,), default=None
+
+        Returns
+        -------
+        self : object
+        """
+        return self._learn(X, y, sample_weight, incremental=True)
+
+    def _encode(self, y, dtype, goes_on, incremental):
+        """Targets as a matrix of the type of X."""
+        if y.ndim == 2 and y.shape[1] == 1:
+            y = column_or_1d(y, warn=True)
+        y = np.ascontiguousarray(y.reshape(len(y), -1), dtype)
+        if self.loss == "poisson" and y.min() < 0:
+            raise ValueError(f"loss 'poisson' expects targets of at least 0 in y, got {y.min()}")
+        return y
+
+    def _decode(self, z):
+        return z.ravel() if z.shape[1] == 1 else z
+
+    def _decode_targets(self, y):
+        return y
+
+    def _score(self, y, predicted, sample_weight):
+        return r2_score(y, predicted, sample_weight=sample_weight)
+
+    def _stratify(self, y):
+        return None
+
+    def _count_outputs(self, y):
+        return y.shape[1]
+
+    def _choose_out_activation(self):
+        return "exp" if self.loss == "poisson" else "identity"
+
+    def _loss_scale(self):
+        """The squared error is reported as a mean over outputs, the Poisson deviance as their sum."""
+        return 1 / self.n_outputs_ if self.loss == "squared_error" else 1.0

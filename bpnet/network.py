@@ -1,0 +1,210 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Network: a topology, its flat vector of parameters and a loss; the door to outputs and derivatives."""
+
+import numpy as np
+
+from bpnet import initializers, losses
+from bpnet._core import derivatives
+from bpnet._core.data import Data
+from bpnet._validation import as_data_type, as_inputs, as_random_state, as_targets, as_weights
+from bpnet.topology import Topology
+
+
+class Network:
+    """A feed-forward network with a loss: outputs, and derivatives of E = sum_n s_n E_n.
+
+    E is the data term alone, a sum over samples and outputs; penalties and means belong to whoever trains.
+
+    Parameters
+    ----------
+    topology : Topology
+    loss : {"squared_error", "log_loss", "poisson"}, default="squared_error"
+        E_n as a function of the outputs y and the targets t: 1/2 sum (y - t)^2; the log-loss of logistic outputs
+        (binary, or several labels) or of softmax outputs; half the Poisson deviance of exp outputs.
+    dtype : {float64, float32}, default=float64
+        Of parameters, signals and results.
+    random_state : None, int, RandomState or Generator, default=None
+        Of the starting parameters: `initializers.glorot_uniform`.
+
+    Attributes
+    ----------
+    topology : Topology
+    loss_name : str
+    dtype : numpy.dtype
+
+    Notes
+    -----
+    All methods take X as an array of shape (n_samples, n_inputs) or a sparse matrix of any format; numbers of another
+    type than `dtype` are converted. `y` is (n_samples, n_outputs), or (n_samples,) for one output; for softmax also
+    (n_samples,) integer class numbers. NaN and infinities are refused. Work is done in chunks of rows, so scratch
+    memory does not grow with n_samples.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> net = Network(Topology.layered([2, 3, 1]), random_state=0)
+    >>> X, y = np.array([[0.0, 1.0], [1.0, 0.5]]), np.array([1.0, -1.0])
+    >>> net.predict(X).shape, net.gradient(X, y).shape
+    ((2, 1), (13,))
+    """
+
+    def __init__(self, topology, loss="squared_error", *, dtype=np.float64, random_state=None):
+        if not isinstance(topology, Topology):
+            raise TypeError(f"expected a Topology, got {topology!r}")
+        self._adopt(topology, loss, as_data_type(dtype))
+        start = initializers.glorot_uniform(topology, as_random_state(random_state))
+        self._parameters = start.astype(self.dtype, copy=False)
+
+    @classmethod
+    def from_parameters(cls, topology, parameters, loss="squared_error"):
+        """Network around a given vector, which is not copied: shape (n_parameters,), float32 or float64, contiguous."""
+        net = cls.__new__(cls)
+        net._adopt(topology, loss, as_data_type(parameters.dtype))
+        if parameters.shape != (topology.n_parameters,) or not parameters.flags.c_contiguous:
+            raise ValueError(f"expected a contiguous vector of {topology.n_parameters} parameters, got {parameters.shape}")
+        net._parameters = parameters
+        return net
+
+    def _adopt(self, topology, loss, dtype):
+        self.topology = topology
+        self.dtype = dtype
+        self.loss_name = loss
+        self._loss, self._reads_raw = losses.resolve(loss, topology)
+
+    @property
+    def parameters(self):
+        """All weights and biases: shape (n_parameters,), the vector itself. Writing into it changes the network."""
+        return self._parameters
+
+    @parameters.setter
+    def parameters(self, values):
+        self._parameters[...] = values
+
+    @property
+    def coefs(self):
+        """Weights of each layer: `ParameterViews` of matrices (units heard, n_units), views where they can be."""
+        return ParameterViews([_coefs(self, k) for k in range(len(self.topology.layers))], self, _set_coefs)
+
+    @property
+    def intercepts(self):
+        """Biases of each layer: `ParameterViews` of vectors (n_units,), empty for layers without."""
+        return ParameterViews([_intercepts(self, k) for k in range(len(self.topology.layers))], self, _set_intercepts)
+
+    def predict(self, X):
+        """Outputs z: shape (n_samples, n_outputs). Cost O(n_samples W)."""
+        return derivatives.outputs(self.topology.plan, self._parameters, self._data(X))
+
+    def predict_raw(self, X):
+        """Weighted sums a into the output units: shape (n_samples, n_outputs)."""
+        return derivatives.outputs(self.topology.plan, self._parameters, self._data(X), True)
+
+    def loss(self, X, y, sample_weight=None):
+        """E = sum_n s_n E_n, a float. Cost O(n_samples W)."""
+        data = self._data(X, y, sample_weight)
+        return derivatives.value_and_gradient(self.topology.plan, self._loss, self._reads_raw, self._parameters, data)
+
+    def gradient(self, X, y, sample_weight=None):
+        """dE/dw: shape (n_parameters,). Cost O(n_samples W), about three times that of `loss`."""
+        return self.value_and_gradient(X, y, sample_weight)[1]
+
+    def value_and_gradient(self, X, y, sample_weight=None):
+        """E, a float, and dE/dw, of shape (n_parameters,), for the cost of the gradient."""
+        data = self._data(X, y, sample_weight)
+        gradient = np.zeros_like(self._parameters)
+        value = derivatives.value_and_gradient(
+            self.topology.plan, self._loss, self._reads_raw, self._parameters, data, gradient
+        )
+        return value, gradient
+
+    def deltas(self, X, y, sample_weight=None):
+        """Error signals delta_j = s_n dE_n/da_j of all units but the inputs.
+
+        At an output that feeds further units, delta is the total derivative. Columns are ordered as `topology.units`.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_units)
+        """
+        data = self._data(X, y, sample_weight)
+        return derivatives.deltas(self.topology.plan, self._loss, self._reads_raw, self._parameters, data)
+
+    def _data(self, X, y=None, sample_weight=None):
+        """The arguments in the form the core reads."""
+        n_outputs = self.topology.n_outputs
+        X = as_inputs(X, self.topology.n_inputs, self.dtype)
+        n_samples = len(X[2]) - 1 if isinstance(X, tuple) else len(X)
+        if y is not None:
+            y = as_targets(y, n_samples, n_outputs, self._loss, self.dtype)
+        return Data(self.topology.plan, X, y, as_weights(sample_weight, n_samples, self.dtype))
+
+    def __getstate__(self):
+        return {"topology": self.topology, "loss": self.loss_name, "parameters": self._parameters}
+
+    def __setstate__(self, state):
+        parameters = np.ascontiguousarray(state["parameters"])
+        # Memory-mapped by joblib, they would be read-only.
+        self.__dict__ = vars(Network.from_parameters(state["topology"], parameters, state["loss"]))
+
+    def __repr__(self):
+        return f"Network({self.topology!r}, loss={self.loss_name!r}, dtype={self.dtype.name})"
+
+
+class ParameterViews(list):
+    """List of arrays that are views of a network's flat vector of parameters.
+
+    Writing into an array, or assigning to an item, changes the network. Where no view is possible (some connections of
+    the layer do not exist) the array is a read-only copy, and only assigning to the item changes the network.
+    Copied or pickled it becomes a plain list of arrays.
+    """
+
+    def __init__(self, arrays, network, assign):
+        super().__init__(arrays)
+        self._network, self._assign = network, assign
+
+    def __setitem__(self, index, values):
+        for k, value in zip(range(len(self))[index], values, strict=True) if isinstance(index, slice) else [(index, values)]:
+            value = np.asarray(value)
+            if value.shape != self[k].shape:
+                raise ValueError(f"expected an array of shape {self[k].shape} for item {k}, got {value.shape}")
+            self._assign(self._network, range(len(self))[k], value)
+
+    def __reduce__(self):
+        return list, ([np.array(array) for array in self],)
+
+    def __deepcopy__(self, memo):
+        return [np.array(array) for array in self]
+
+
+def _masks(net, k):
+    """Which cells of the stacked weight matrix of layer k exist; None if all do."""
+    topology = net.topology
+    layer = topology.layers[k]
+    if not layer.mask:
+        return None
+    return np.vstack([topology._blocks[source, layer.name] >= 0 for source in layer.sources])
+
+
+def _coefs(net, k):
+    start, stop = net.topology.plan.weight_ranges[k]
+    weights, mask = net.parameters[start:stop], _masks(net, k)
+    if mask is None:
+        return weights.reshape(-1, net.topology.layers[k].n_units)
+    full = np.zeros(mask.shape, net.dtype)
+    full[mask] = weights
+    full.setflags(write=False)
+    return full
+
+
+def _set_coefs(net, k, value):
+    start, stop = net.topology.plan.weight_ranges[k]
+    mask = _masks(net, k)
+    net.parameters[start:stop] = value.reshape(-1) if mask is None else value[mask]
+
+
+def _intercepts(net, k):
+    layer, stop = net.topology.layers[k], net.topology.plan.weight_ranges[k][1]
+    return net.parameters[stop : stop + layer.n_units * layer.bias]
+
+
+def _set_intercepts(net, k, value):
+    _intercepts(net, k)[...] = value

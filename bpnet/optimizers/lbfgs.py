@@ -1,0 +1,59 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""L-BFGS on the whole data set, by SciPy."""
+
+import warnings
+from types import SimpleNamespace
+
+import numpy as np
+from scipy.optimize import minimize
+
+
+def lbfgs(objective, w, *, max_iter, max_fun, tol, verbose=False, loss_scale=1.0):
+    """Minimise an objective from w.
+
+    Parameters
+    ----------
+    objective : Objective
+    w : ndarray of shape (n_parameters,)
+        The start; not changed.
+    max_iter, max_fun : int
+        Most iterations and most values of the objective.
+    tol : float
+        Largest component of the gradient at which the search ends.
+    verbose : bool
+        Print a line for each iteration.
+    loss_scale : float, default=1.0
+        Factor of the data term in the value reported.
+
+    Returns
+    -------
+    result : scipy.optimize.OptimizeResult
+        With the minimum `x`, of the type of w, and `loss`, the value reported there.
+
+    Warns
+    -----
+    UserWarning
+        On Ctrl-C, which ends the search with the last iterate.
+    """
+    reached = SimpleNamespace(x=w.astype(np.float64), nit=0)
+
+    def record(intermediate_result):
+        reached.x, reached.nit = intermediate_result.x.copy(), reached.nit + 1
+        if verbose:
+            print(f"Iteration {reached.nit}, loss = {intermediate_result.fun:.8f}")
+
+    try:
+        result = minimize(
+            objective.value_and_gradient,
+            reached.x,
+            method="L-BFGS-B",
+            jac=True,
+            callback=record,
+            options={"maxiter": max_iter, "maxfun": max_fun, "gtol": tol},
+        )
+    except KeyboardInterrupt:
+        warnings.warn("Training interrupted by user.", stacklevel=2)
+        result = SimpleNamespace(x=reached.x, nit=reached.nit, status=0, message="interrupted")
+    result.x = result.x.astype(w.dtype)
+    result.loss = loss_scale * objective.data_term_and_gradient(result.x)[0] + objective.penalty(result.x)
+    return result

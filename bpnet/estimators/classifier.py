@@ -201,7 +201,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         return accuracy_score(y, predicted, sample_weight=sample_weight)
 
     def _stratify(self, y):
-        return y if self.n_outputs_ == 1 else None
+        return self.classes_[y] if self.n_outputs_ == 1 and not self._multilabel else None
 
     def _count_outputs(self, y):
         if self._multilabel:

@@ -83,7 +83,7 @@ def stochastic(
     Raises
     ------
     ValueError
-        When the parameters are no longer finite.
+        When the parameters are no longer finite. With a validation score the training goes on: the best are kept.
     """
     n_iter = 0
     if score is not None:
@@ -98,9 +98,9 @@ def stochastic(
             progress.loss_curve.append((loss_scale * epoch.data_loss + epoch.penalty) / len(order))
             if verbose:
                 print(f"Iteration {n_iter}, loss = {progress.loss_curve[-1]:.8f}")
-            if not np.isfinite(progress.loss_curve[-1]):
-                check_finite(w)
             if score is None:
+                if not np.isfinite(progress.loss_curve[-1]):
+                    check_finite(w)
                 progress.judge_loss(tol)
             else:
                 progress.judge_score(score(), tol, w)

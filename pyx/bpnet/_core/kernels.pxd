@@ -28,7 +28,7 @@ cdef extern from "kernels.h" nogil:
         double (*decay)(float, const float*, float*, Py_ssize_t) noexcept nogil
         void (*sgd)(float, float, int, const float*, float*, float*, Py_ssize_t) noexcept nogil
         void (*adam)(
-            float, float, float, float, const float*, float*, float*, float*, Py_ssize_t
+            float, double, double, float, const float*, float*, float*, float*, Py_ssize_t
         ) noexcept nogil
 
     ctypedef struct bpnet_kernels_f64:

@@ -99,7 +99,7 @@ cdef class Adam(UpdateRule):
     cdef void step_f32(self, const float* g, float* w) noexcept nogil:
         cdef float* m = <float*> self.memory
         table.f32.adam(
-            <float> self.effective_rate(), <float> self.beta_1, <float> self.beta_2, <float> self.epsilon,
+            <float> self.effective_rate(), self.beta_1, self.beta_2, <float> self.epsilon,
             g, m, m + self.n_parameters, w, self.n_parameters,
         )
 
@@ -114,5 +114,6 @@ cdef class Adam(UpdateRule):
 def _restore(kind, settings, rate, state, n_steps):
     """Rebuild a pickled rule around its state."""
     rule = kind(0, state.dtype, rate, *settings)
-    rule._start(rate, np.ascontiguousarray(state), n_steps)
+    # joblib may hand the state over as a read-only memory map.
+    rule._start(rate, np.require(state, requirements=["C", "W"]), n_steps)
     return rule

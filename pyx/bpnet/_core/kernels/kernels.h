@@ -39,13 +39,13 @@ enum {
         void (*curve)(int kind, const real *a, real *curvature, ptrdiff_t n);                                   \
         /* delta += slope * error; a zero error adds nothing, even where the slope is infinite. */              \
         void (*add_product)(const real *slope, const real *error, real *delta, ptrdiff_t n);                    \
-        /* y += alpha x, and x . y */                                                                           \
+        /* y += alpha x */                                                                                      \
         void (*axpy)(real alpha, const real *x, real *y, ptrdiff_t n);                                          \
         /* g += decay * w; returns w . w */                                                                     \
         double (*decay)(real decay, const real *w, real *g, ptrdiff_t n);                                       \
         /* Update rules: one step of w along the gradient g; v, m are the rule's own state. */                  \
         void (*sgd)(real rate, real momentum, int nesterov, const real *g, real *v, real *w, ptrdiff_t n);      \
-        void (*adam)(real rate, real beta_1, real beta_2, real epsilon, const real *g, real *m, real *v,        \
+        void (*adam)(real rate, double beta_1, double beta_2, real epsilon, const real *g, real *m, real *v,    \
                      real *w, ptrdiff_t n);                                                                     \
     } NAME
 

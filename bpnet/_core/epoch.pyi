@@ -1,0 +1,30 @@
+# SPDX-License-Identifier: BSD-3-Clause
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bpnet._core.data import Data
+from bpnet._core.losses import Loss
+from bpnet._core.plan import Plan
+from bpnet._core.updates import UpdateRule
+
+class Epoch:
+    def __init__(
+        self,
+        plan: Plan,
+        loss: Loss,
+        reads_raw: bool,
+        data: Data,
+        w: NDArray[np.floating[Any]],
+        rule: UpdateRule,
+        batch_size: int,
+        alpha: float = 0.0,
+        mean: bool = True,
+    ) -> None: ...
+    @property
+    def data_loss(self) -> float: ...
+    @property
+    def penalty(self) -> float: ...
+    def begin(self, order: NDArray[np.intp] | None = None) -> None: ...
+    def advance(self, seconds: float) -> bool: ...

@@ -10,11 +10,51 @@ from sklearn.utils.multiclass import _check_partial_fit_first_call, type_of_targ
 from sklearn.utils.validation import column_or_1d
 
 from bpnet.estimators._base import BaseMLP
+from bpnet.estimators._docs import share_docs
 from bpnet.losses import log_logistic, log_softmax
 
 
+@share_docs(score="accuracy")
 class MLPClassifier(ClassifierMixin, BaseMLP):
-    """TODO."""
+    """Multilayer perceptron classifier, trained by back-propagation on the log-loss.
+
+    Two classes or several labels per sample get logistic outputs, more classes softmax. Parameters, attributes and
+    behaviour are those of `sklearn.neural_network.MLPClassifier`, and so is the fit for the same `random_state`; what
+    differs on purpose is listed in ``docs/differences.md``.
+
+    Parameters
+    ----------
+    {PARAMETERS}
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (n_classes,)
+        Class labels; for several labels per sample their numbers.
+    {ATTRIBUTES}
+
+    See Also
+    --------
+    MLPRegressor : The same for numbers.
+    Network : Any topology, and derivatives.
+
+    Notes
+    -----
+    An epoch costs O(n_samples W), W the number of parameters; scratch memory does not grow with n_samples. The log-loss
+    is computed from the raw outputs and is exact however sure the network is.
+
+    Examples
+    --------
+    >>> from bpnet import MLPClassifier
+    >>> from sklearn.datasets import load_breast_cancer
+    >>> from sklearn.pipeline import make_pipeline
+    >>> from sklearn.preprocessing import StandardScaler
+    >>> X, y = load_breast_cancer(return_X_y=True)
+    >>> model = make_pipeline(
+    ...     StandardScaler(), MLPClassifier(early_stopping=True, learning_rate_init=0.01, random_state=0)
+    ... )
+    >>> model.fit(X[:400], y[:400]).score(X[400:], y[400:]) > 0.95
+    True
+    """
 
     loss = "log_loss"
     _y_numeric = False

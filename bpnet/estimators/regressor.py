@@ -9,10 +9,50 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import column_or_1d
 
 from bpnet.estimators._base import BaseMLP
+from bpnet.estimators._docs import share_docs
 
 
+@share_docs(score="R^2")
 class MLPRegressor(RegressorMixin, BaseMLP):
-    """TODO."""
+    """Multilayer perceptron regressor, trained by back-propagation.
+
+    Parameters, attributes and behaviour are those of `sklearn.neural_network.MLPRegressor`, and so is the fit for the
+    same `random_state`; what differs on purpose is listed in ``docs/differences.md``.
+
+    Parameters
+    ----------
+    loss : {'squared_error', 'poisson'}, default='squared_error'
+        Half the squared error with linear outputs, or half the Poisson deviance with exponential outputs and targets
+        of at least 0.
+    {PARAMETERS}
+
+    Attributes
+    ----------
+    {ATTRIBUTES}
+
+    See Also
+    --------
+    MLPClassifier : The same for classes.
+    Network : Any topology, and derivatives.
+
+    Notes
+    -----
+    An epoch costs O(n_samples W), W the number of parameters; scratch memory does not grow with n_samples.
+
+    Examples
+    --------
+    >>> from bpnet import MLPRegressor
+    >>> from sklearn.datasets import load_diabetes
+    >>> from sklearn.pipeline import make_pipeline
+    >>> from sklearn.preprocessing import StandardScaler
+    >>> X, y = load_diabetes(return_X_y=True)
+    >>> model = make_pipeline(
+    ...     StandardScaler(),
+    ...     MLPRegressor(hidden_layer_sizes=10, activation="logistic", solver="lbfgs", alpha=10.0, random_state=0),
+    ... )
+    >>> round(model.fit(X[:300], y[:300]).score(X[300:], y[300:]), 1)
+    0.5
+    """
 
     _parameter_constraints: dict = {**BaseMLP._parameter_constraints, "loss": [StrOptions({"squared_error", "poisson"})]}
     _y_numeric = True

@@ -12,21 +12,21 @@ The first and the last have a twin for inputs in CSR form, which meet dense weig
 
 from libc.string cimport memset
 
-from bpnet._core.blas cimport gemm
 from bpnet._core.kernels cimport axpy
 from bpnet._core.plan cimport DENSE
+from bpnet._core.products cimport add_product_of
 
 
 cdef void propagate(Plan plan, const Block* block, const floating* w, void* room, const floating* z, floating* a, int n) noexcept nogil:
     """a += z W."""
     cdef int n_in = block.n_in, n_out = block.n_out
-    gemm(False, False, n, n_out, n_in, z, n_in, _dense(plan, block, w, <floating*> room), n_out, <floating> 1, a, n_out)
+    add_product_of(False, False, n, n_out, n_in, z, n_in, _dense(plan, block, w, <floating*> room), n_out, a, n_out)
 
 
 cdef void backpropagate(Plan plan, const Block* block, const floating* w, void* room, const floating* delta, floating* error, int n) noexcept nogil:
     """error += delta W'."""
     cdef int n_in = block.n_in, n_out = block.n_out
-    gemm(False, True, n, n_in, n_out, delta, n_out, _dense(plan, block, w, <floating*> room), n_out, <floating> 1, error, n_in)
+    add_product_of(False, True, n, n_in, n_out, delta, n_out, _dense(plan, block, w, <floating*> room), n_out, error, n_in)
 
 
 cdef void accumulate(Plan plan, const Block* block, floating* g, void* room, const floating* z, const floating* delta, int n) noexcept nogil:
@@ -37,9 +37,10 @@ cdef void accumulate(Plan plan, const Block* block, floating* g, void* room, con
     cdef const int* cells
     g += block.weight_offset
     if block.kind == DENSE:
-        gemm(True, False, n_in, n_out, n, z, n_in, delta, n_out, <floating> 1, g, n_out)
+        add_product_of(True, False, n_in, n_out, n, z, n_in, delta, n_out, g, n_out)
         return
-    gemm(True, False, n_in, n_out, n, z, n_in, delta, n_out, <floating> 0, full, n_out)
+    memset(full, 0, <size_t> n_in * n_out * sizeof(floating))
+    add_product_of(True, False, n_in, n_out, n, z, n_in, delta, n_out, full, n_out)
     cells = plan.cells + block.cell_offset
     for k in range(block.n_weights):
         g[k] += full[cells[k]]

@@ -25,6 +25,10 @@ cdef extern from "kernels.h" nogil:
         void (*curve)(int, const float*, float*, Py_ssize_t) noexcept nogil
         void (*add_product)(const float*, const float*, float*, Py_ssize_t) noexcept nogil
         void (*axpy)(float, const float*, float*, Py_ssize_t) noexcept nogil
+        void (*product)(
+            Py_ssize_t, Py_ssize_t, Py_ssize_t, const float*, Py_ssize_t, Py_ssize_t,
+            const float*, Py_ssize_t, Py_ssize_t, float*, Py_ssize_t
+        ) noexcept nogil
         double (*decay)(float, const float*, float*, Py_ssize_t) noexcept nogil
         void (*sgd)(float, float, int, const float*, float*, float*, Py_ssize_t) noexcept nogil
         void (*adam)(
@@ -38,6 +42,10 @@ cdef extern from "kernels.h" nogil:
         void (*curve)(int, const double*, double*, Py_ssize_t) noexcept nogil
         void (*add_product)(const double*, const double*, double*, Py_ssize_t) noexcept nogil
         void (*axpy)(double, const double*, double*, Py_ssize_t) noexcept nogil
+        void (*product)(
+            Py_ssize_t, Py_ssize_t, Py_ssize_t, const double*, Py_ssize_t, Py_ssize_t,
+            const double*, Py_ssize_t, Py_ssize_t, double*, Py_ssize_t
+        ) noexcept nogil
         double (*decay)(double, const double*, double*, Py_ssize_t) noexcept nogil
         void (*sgd)(double, double, int, const double*, double*, double*, Py_ssize_t) noexcept nogil
         void (*adam)(

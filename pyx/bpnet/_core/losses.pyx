@@ -19,7 +19,7 @@ poisson               exp         sum_k t_k log(t_k / y_k) - t_k + y_k   (half t
 
 import numpy as np
 
-from libc.math cimport exp, expm1, fabs, log
+from libc.math cimport INFINITY, exp, fabs, log
 
 from bpnet._core.kernels cimport exp_, log1p_
 
@@ -125,11 +125,11 @@ cdef double evaluate(
         else:
             value = _poisson(raw, y, seed, m)
         factor = <floating> (scale if weight == NULL else scale * weight[i])
+        # A weight of zero takes the row away, whatever its loss and its derivative: they may be infinite.
         for k in range(m):
-            seed[k] *= factor
+            seed[k] = factor * seed[k] if factor != 0 else 0
         if values != NULL:
             values[i] = value
-        # A weight of zero takes the row away, whatever its loss.
         total += value if weight == NULL else weight[i] * value if weight[i] != 0 else 0
         raw, y, seed = raw + m, y + m, seed + m
     return total
@@ -207,13 +207,14 @@ cdef inline double _poisson(const floating* a, const floating* y, floating* seed
 
 cdef double _half_deviance(double y, double a) noexcept nogil:
     """exp(a) - y - y d with d = a - log(y), in the form that cancels least for each d."""
-    cdef double d, term, total
+    cdef double z = exp(a), d, term, total
     cdef int k
     if y == 0:
-        return exp(a)
+        return z
     d = a - log(y)
     if fabs(d) > 1:
-        return exp(a) - y * (1 + d)
+        # Where z overflows the difference need not, and must not become inf - inf.
+        return z - y * (1 + d) if z < INFINITY else y * (exp(d) - (1 + d))
     # exp(d) - 1 - d = d^2 / 2 + d^3 / 6 + ...: 18 terms reach 1e-17 at |d| = 1.
     term = total = d * d / 2
     for k in range(3, 21):

@@ -41,6 +41,9 @@ enum {
         void (*add_product)(const real *slope, const real *error, real *delta, ptrdiff_t n);                    \
         /* y += alpha x */                                                                                      \
         void (*axpy)(real alpha, const real *x, real *y, ptrdiff_t n);                                          \
+        /* C (m, n) += A (m, k) B (k, n), for small sizes; A and B with any strides, the rows of C contiguous. */  \
+        void (*product)(ptrdiff_t m, ptrdiff_t n, ptrdiff_t k, const real *a, ptrdiff_t a_row, ptrdiff_t a_col, \
+                        const real *b, ptrdiff_t b_row, ptrdiff_t b_col, real *c, ptrdiff_t c_row);             \
         /* g += decay * w; returns w . w */                                                                     \
         double (*decay)(real decay, const real *w, real *g, ptrdiff_t n);                                       \
         /* Update rules: one step of w along the gradient g; v, m are the rule's own state. */                  \

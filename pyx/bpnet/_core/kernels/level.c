@@ -4,6 +4,8 @@
  * -DBPNET_LEVEL=name and the flags of that level; the code is the same for all of them and is
  * written once for both precisions: the .inc files are included with `real` float and double.
  */
+#include <string.h>
+
 #include "kernels.h"
 
 #define CONCAT_(a, b) a##b
@@ -16,6 +18,7 @@
 #define BPNET_DOUBLE 0
 #include "elementwise.inc"
 #include "updates.inc"
+#include "products.inc"
 #undef real
 #undef NAME
 #undef BPNET_DOUBLE
@@ -25,12 +28,13 @@
 #define BPNET_DOUBLE 1
 #include "elementwise.inc"
 #include "updates.inc"
+#include "products.inc"
 #undef real
 #undef NAME
 #undef BPNET_DOUBLE
 
 #define TABLE(suffix)                                                                                           \
     {exp_##suffix, log1p_##suffix, activate_##suffix, curve_##suffix, add_product_##suffix, axpy_##suffix,      \
-     decay_##suffix, sgd_##suffix, adam_##suffix}
+     product_##suffix, decay_##suffix, sgd_##suffix, adam_##suffix}
 
 const bpnet_kernels CONCAT(bpnet_kernels_, BPNET_LEVEL) = {STRING(BPNET_LEVEL), TABLE(f32), TABLE(f64)};

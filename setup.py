@@ -10,6 +10,7 @@ import platform
 import sys
 from pathlib import Path
 
+import numpy
 from Cython.Build import cythonize
 from setuptools import Extension, setup
 
@@ -77,7 +78,7 @@ extensions = [
     Extension(
         f"bpnet._core.{path.stem}",
         [str(path)],
-        include_dirs=[str(KERNELS)],
+        include_dirs=[str(KERNELS), numpy.get_include()],
         define_macros=[(f"BPNET_HAS_{level.upper()}", "1") for level in LEVELS],
         # kernels.pyx alone is linked with the kernels; the other modules know their declarations only.
         depends=rebuilt_with + (headers if path.stem == "kernels" else [str(KERNELS / "kernels.h")]),
@@ -91,7 +92,8 @@ setup(
     libraries=kernel_libraries,
     ext_modules=cythonize(
         extensions,
-        include_path=["pyx"],
+        # The second one is for `from bpnet._core cimport kernels`: it shows Cython that bpnet._core is a package.
+        include_path=["pyx", "."],
         build_dir="build/cython-debug" if DEBUG else "build/cython",
         compiler_directives=DIRECTIVES,
     ),

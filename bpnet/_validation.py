@@ -81,9 +81,10 @@ def _as_numbers(values, name, dtype):
     given = np.asarray(values)
     if given.dtype.kind not in "fiubO" or given.dtype.kind == "O" and any(isinstance(v, str) for v in given.flat):
         raise TypeError(f"expected numbers in {name}, got {given.dtype}")
-    array = np.ascontiguousarray(given, dtype).reshape(given.shape)
     # The sum is not finite if any value is not; only if it is not (it may have overflowed) each value is looked at.
+    # Numbers too large for the type become infinite, and are refused as such.
     with np.errstate(over="ignore", invalid="ignore"):
+        array = np.ascontiguousarray(given, dtype).reshape(given.shape)
         suspicious = not np.isfinite(array.sum())
     if suspicious and not np.isfinite(array).all():
         raise ValueError(f"expected finite numbers in {name}, got NaN or infinity")

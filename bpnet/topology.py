@@ -64,7 +64,7 @@ class Layer:
         set_(self, "mask", {source: _frozen_mask(cells) for source, cells in (mask or {}).items()})
         set_(self, "bias", bool(bias))
 
-    def __setattr__(self, key, value):
+    def __setattr__(self, key, value=None):
         raise AttributeError("a Layer is immutable")
 
     __delattr__ = __setattr__
@@ -178,7 +178,7 @@ class Topology:
             raise ValueError(f"expected one activation or {len(hidden)}, one per hidden layer, got {len(names)}")
         return cls(n_inputs, [*map(Layer, hidden, names), Layer(n_outputs, out_activation)])
 
-    def __setattr__(self, key, value):
+    def __setattr__(self, key, value=None):
         raise AttributeError("a Topology is immutable")
 
     __delattr__ = __setattr__

@@ -6,6 +6,7 @@ import warnings
 import numpy as np
 
 from bpnet._core.epoch import Epoch
+from bpnet._core.shuffling import shuffle_rows as shuffle_rows
 from bpnet._core.updates import Adam, GradientDescent
 from bpnet._validation import as_random_state
 
@@ -110,7 +111,7 @@ def train(
     try:
         for _ in range(n_epochs):
             if shuffle:
-                random_state.shuffle(order)
+                shuffle_rows(random_state, order)
             run_epoch(epoch, order)
             curve.append(epoch.data_loss / (data.n_rows if mean else 1) + epoch.penalty / (data.n_rows if mean else 1))
     except KeyboardInterrupt:

@@ -82,7 +82,8 @@ class BaseMLP(BaseEstimator):
         """Fit a draft of the estimator and, if all went well, take over what it has learnt in one step."""
         draft = copy(self)
         draft._fit(X, y, sample_weight, incremental)
-        vars(self).update(vars(draft))
+        # In one step, also for threads that predict meanwhile; and attributes that the draft lost are gone.
+        self.__dict__ = vars(draft)
         return self
 
     def _fit(self, X, y, sample_weight, incremental):
@@ -108,7 +109,8 @@ class BaseMLP(BaseEstimator):
             accept_sparse="csr",
             multi_output=True,
             y_numeric=self._y_numeric,
-            dtype=(np.float64, np.float32),
+            # A network that goes on learning keeps its type.
+            dtype=self.network_.dtype if goes_on else (np.float64, np.float32),
             order="C",
             reset=not goes_on,
         )
@@ -130,7 +132,7 @@ class BaseMLP(BaseEstimator):
                 raise ValueError(
                     f"a warm start needs the same network as before: expected {self.network_.topology}, got {topology}"
                 )
-            w = self.network_.parameters.astype(X.dtype)
+            w = self.network_.parameters.copy()
         else:
             # One factor for all layers, the output's too: that is scikit-learn's rule.
             factor = 2.0 if self.activation == "logistic" else 6.0
@@ -160,6 +162,10 @@ class BaseMLP(BaseEstimator):
         train, score = np.arange(data.n_rows), None
         if self.early_stopping:
             train, validation = self._split(train, y, random_state)
+            if len(validation) < 2:
+                raise ValueError(
+                    "The validation set is too small. Increase 'validation_fraction' or the size of your dataset."
+                )
             weight = None if sample_weight is None else sample_weight[validation]
             score = self._scorer(network, data, validation, y[validation], weight)
         epoch = Epoch(
@@ -223,14 +229,7 @@ class BaseMLP(BaseEstimator):
 
     def _split(self, rows, y, random_state):
         """Training and validation rows, as scikit-learn splits them."""
-        train, validation = train_test_split(
-            rows, random_state=random_state, test_size=self.validation_fraction, stratify=self._stratify(y)
-        )
-        if len(validation) < 2:
-            raise ValueError(
-                "The validation set is too small. Increase 'validation_fraction' or the size of your dataset."
-            )
-        return train, validation
+        return train_test_split(rows, random_state=random_state, test_size=self.validation_fraction)
 
     def _scorer(self, network, data, rows, y, sample_weight):
         """Function that scores the network, as it stands, on some rows; NaN where an output is not finite."""
@@ -238,7 +237,8 @@ class BaseMLP(BaseEstimator):
 
         def score():
             raw = derivatives.outputs(network.topology.plan, network.parameters, data, self._predicts_from_raw, rows)
-            return self._score(y, self._decode(raw), sample_weight) if np.isfinite(raw).all() else np.nan
+            with np.errstate(over="ignore"):  # squares of large residuals: the score is -inf
+                return self._score(y, self._decode(raw), sample_weight) if np.isfinite(raw).all() else np.nan
 
         return score
 

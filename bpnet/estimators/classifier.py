@@ -11,6 +11,7 @@ from sklearn.utils.validation import column_or_1d
 
 from bpnet.estimators._base import BaseMLP
 from bpnet.estimators._docs import share_docs
+from bpnet.estimators._split import stratified_split
 from bpnet.losses import log_logistic, log_softmax
 
 
@@ -206,10 +207,12 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         else:
             self._check_classes(y)
         if self._multilabel:
-            return np.ascontiguousarray(self._label_binarizer.transform(y), dtype)
+            return self._label_binarizer.transform(y).astype(bool).astype(dtype, order="C")
         return np.searchsorted(self.classes_, y).astype(np.int32)
 
     def _check_classes(self, y):
+        if type_of_target(y).startswith("multilabel") != self._multilabel:
+            raise ValueError("expected y as in the first fit: either one label per sample or several, got the other")
         classes = unique_labels(y)
         if self.warm_start:
             if set(classes) != set(self.classes_):
@@ -240,8 +243,11 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
     def _score(self, y, predicted, sample_weight):
         return accuracy_score(y, predicted, sample_weight=sample_weight)
 
-    def _stratify(self, y):
-        return self.classes_[y] if self.n_outputs_ == 1 and not self._multilabel else None
+    def _split(self, rows, y, random_state):
+        """As scikit-learn: stratified for two classes only."""
+        if self.n_outputs_ > 1 or self._multilabel:
+            return super()._split(rows, y, random_state)
+        return stratified_split(y, self.classes_, self.validation_fraction, random_state)
 
     def _count_outputs(self, y):
         if self._multilabel:

@@ -4,6 +4,7 @@
 import numpy as np
 from sklearn.base import RegressorMixin, _fit_context
 from sklearn.metrics import r2_score
+from sklearn.utils import check_array
 from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import column_or_1d
@@ -144,9 +145,11 @@ class MLPRegressor(RegressorMixin, BaseMLP):
 
     def _encode(self, y, dtype, goes_on, incremental):
         """Targets as a matrix of the type of X."""
+        with np.errstate(over="ignore"):
+            y = check_array(y, dtype=dtype, order="C", ensure_2d=False, input_name="y")
         if y.ndim == 2 and y.shape[1] == 1:
             y = column_or_1d(y, warn=True)
-        y = np.ascontiguousarray(y.reshape(len(y), -1), dtype)
+        y = y.reshape(len(y), -1)
         if self.loss == "poisson" and y.min() < 0:
             raise ValueError(f"loss 'poisson' expects targets of at least 0 in y, got {y.min()}")
         return y
@@ -159,9 +162,6 @@ class MLPRegressor(RegressorMixin, BaseMLP):
 
     def _score(self, y, predicted, sample_weight):
         return r2_score(y, predicted, sample_weight=sample_weight)
-
-    def _stratify(self, y):
-        return None
 
     def _count_outputs(self, y):
         return y.shape[1]

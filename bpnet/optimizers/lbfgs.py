@@ -28,17 +28,19 @@ def lbfgs(objective, w, *, max_iter, max_fun, tol, verbose=False, loss_scale=1.0
     Returns
     -------
     result : scipy.optimize.OptimizeResult
-        With the minimum `x`, of the type of w, and `loss`, the value reported there.
+        With the minimum `x`, of the type of w, and `loss`, the value reported there; NaN where Ctrl-C came before the
+        first iterate.
 
     Warns
     -----
     UserWarning
-        On Ctrl-C, which ends the search with the last iterate.
+        On Ctrl-C, which ends the search with the last iterate: at once, without another pass over the data.
     """
-    reached = SimpleNamespace(x=w.astype(np.float64), nit=0)
+    reached = SimpleNamespace(x=w.astype(np.float64), fun=np.nan, nit=0, status=0, message="interrupted")
 
     def record(intermediate_result):
-        reached.x, reached.nit = intermediate_result.x.copy(), reached.nit + 1
+        reached.x, reached.fun = intermediate_result.x.copy(), float(intermediate_result.fun)
+        reached.nit += 1
         if verbose:
             print(f"Iteration {reached.nit}, loss = {intermediate_result.fun:.8f}")
 
@@ -53,7 +55,8 @@ def lbfgs(objective, w, *, max_iter, max_fun, tol, verbose=False, loss_scale=1.0
         )
     except KeyboardInterrupt:
         warnings.warn("Training interrupted by user.", stacklevel=2)
-        result = SimpleNamespace(x=reached.x, nit=reached.nit, status=0, message="interrupted")
+        result = reached
+    penalty = objective.penalty(result.x)
+    result.loss = loss_scale * (float(result.fun) - penalty) + penalty
     result.x = result.x.astype(w.dtype)
-    result.loss = loss_scale * objective.data_term_and_gradient(result.x)[0] + objective.penalty(result.x)
     return result

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from bpnet._core.shuffling import shuffle_rows as shuffle_rows
 from bpnet.training import check_finite, run_epoch
 
 
@@ -91,7 +92,7 @@ def stochastic(
     try:
         while n_iter < max_iter:
             if shuffle:
-                random_state.shuffle(order)
+                shuffle_rows(random_state, order)
             run_epoch(epoch, order)
             n_iter += 1
             progress.n_seen += len(order)

@@ -4,8 +4,17 @@ from cython cimport floating
 from bpnet._core.data cimport Chunk
 from bpnet._core.plan cimport Block, Plan
 
-cdef void propagate(Plan plan, const Block* block, const floating* w, void* room, const floating* z, floating* a, int n) noexcept nogil
-cdef void backpropagate(Plan plan, const Block* block, const floating* w, void* room, const floating* delta, floating* error, int n) noexcept nogil
-cdef void accumulate(Plan plan, const Block* block, floating* g, void* room, const floating* z, const floating* delta, int n) noexcept nogil
-cdef void propagate_sparse(const Block* block, const floating* w, const Chunk* chunk, floating* a) noexcept nogil
+cdef void propagate(
+    Plan plan, const Block* block, const floating* w, void* room, const floating* z,
+    const floating* a0, Py_ssize_t a0_row, floating* a, int n,
+) noexcept nogil
+cdef void backpropagate(
+    Plan plan, const Block* block, const floating* w, void* room, const floating* delta, floating* error, int n,
+) noexcept nogil
+cdef void accumulate(
+    Plan plan, const Block* block, floating* g, void* room, const floating* z, const floating* delta, int n,
+) noexcept nogil
+cdef void propagate_sparse(
+    const Block* block, const floating* w, const Chunk* chunk, const floating* a0, Py_ssize_t a0_row, floating* a,
+) noexcept nogil
 cdef void accumulate_sparse(const Block* block, floating* g, const Chunk* chunk, const floating* delta) noexcept nogil

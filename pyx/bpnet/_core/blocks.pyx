@@ -3,33 +3,40 @@
 
 A block is bilinear in its weights W and its signal, so every derivative needs only
 
-    propagate       a += z W
+    propagate       a = a0 + z W      (a0 the biases, or what other blocks have brought)
     backpropagate   error += delta W'
     accumulate      g += z' delta
 
 The first and the last have a twin for inputs in CSR form, which meet dense weights row by row.
 """
 
-from libc.string cimport memset
+from libc.string cimport memcpy, memset
 
 from bpnet._core.kernels cimport axpy
 from bpnet._core.plan cimport DENSE
-from bpnet._core.products cimport add_product_of
+from bpnet._core.products cimport product
 
 
-cdef void propagate(Plan plan, const Block* block, const floating* w, void* room, const floating* z, floating* a, int n) noexcept nogil:
-    """a += z W."""
+cdef void propagate(
+    Plan plan, const Block* block, const floating* w, void* room, const floating* z,
+    const floating* a0, Py_ssize_t a0_row, floating* a, int n,
+) noexcept nogil:
+    """a = a0 + z W; a0 may be a, or one row for all where a0_row is 0."""
     cdef int n_in = block.n_in, n_out = block.n_out
-    add_product_of(False, False, n, n_out, n_in, z, n_in, _dense(plan, block, w, <floating*> room), n_out, a, n_out)
+    product(False, False, n, n_out, n_in, z, n_in, _dense(plan, block, w, <floating*> room), n_out, a0, a0_row, a)
 
 
-cdef void backpropagate(Plan plan, const Block* block, const floating* w, void* room, const floating* delta, floating* error, int n) noexcept nogil:
+cdef void backpropagate(
+    Plan plan, const Block* block, const floating* w, void* room, const floating* delta, floating* error, int n,
+) noexcept nogil:
     """error += delta W'."""
     cdef int n_in = block.n_in, n_out = block.n_out
-    add_product_of(False, True, n, n_in, n_out, delta, n_out, _dense(plan, block, w, <floating*> room), n_out, error, n_in)
+    product(False, True, n, n_in, n_out, delta, n_out, _dense(plan, block, w, <floating*> room), n_out, error, n_in, error)
 
 
-cdef void accumulate(Plan plan, const Block* block, floating* g, void* room, const floating* z, const floating* delta, int n) noexcept nogil:
+cdef void accumulate(
+    Plan plan, const Block* block, floating* g, void* room, const floating* z, const floating* delta, int n,
+) noexcept nogil:
     """g += z' delta, at the weights that exist."""
     cdef int n_in = block.n_in, n_out = block.n_out
     cdef Py_ssize_t k
@@ -37,21 +44,25 @@ cdef void accumulate(Plan plan, const Block* block, floating* g, void* room, con
     cdef const int* cells
     g += block.weight_offset
     if block.kind == DENSE:
-        add_product_of(True, False, n_in, n_out, n, z, n_in, delta, n_out, g, n_out)
+        product(True, False, n_in, n_out, n, z, n_in, delta, n_out, g, n_out, g)
         return
     memset(full, 0, <size_t> n_in * n_out * sizeof(floating))
-    add_product_of(True, False, n_in, n_out, n, z, n_in, delta, n_out, full, n_out)
+    product(True, False, n_in, n_out, n, z, n_in, delta, n_out, full, n_out, full)
     cells = plan.cells + block.cell_offset
     for k in range(block.n_weights):
         g[k] += full[cells[k]]
 
 
-cdef void propagate_sparse(const Block* block, const floating* w, const Chunk* chunk, floating* a) noexcept nogil:
-    """a += x W for the CSR rows x of the chunk; entries of the same column add up."""
+cdef void propagate_sparse(
+    const Block* block, const floating* w, const Chunk* chunk, const floating* a0, Py_ssize_t a0_row, floating* a,
+) noexcept nogil:
+    """a = a0 + x W for the CSR rows x of the chunk; entries of the same column add up."""
     cdef Py_ssize_t i, k, n_out = block.n_out
     cdef const floating* values = <const floating*> chunk.values
     w += block.weight_offset
     for i in range(chunk.n):
+        if a0 != a:
+            memcpy(a + i * n_out, a0 + i * a0_row, n_out * sizeof(floating))
         for k in range(chunk.starts[i], chunk.stops[i]):
             axpy(values[k], w + chunk.columns[k] * n_out, a + i * n_out, n_out)
 

@@ -7,7 +7,9 @@ by side are read where they are, others are gathered chunk by chunk: nothing her
 
 import numpy as np
 
-from libc.string cimport memcpy, memset
+from libc.string cimport memset
+
+from bpnet._core.kernels cimport gather
 
 
 cdef class Data:
@@ -79,8 +81,7 @@ cdef Chunk load(Data data, Workspace ws, const Py_ssize_t* order, Py_ssize_t sta
         chunk.x = x + start * d
     elif x != NULL:
         chunk.x = rows
-        for i in range(n):
-            memcpy(rows + i * d, x + order[start + i] * d, d * sizeof(floating))
+        gather(x, order + start, rows, n, d)
     elif data.plan.reads_sparse:
         chunk.x = NULL
         for i in range(n):
@@ -106,17 +107,14 @@ cdef Chunk load(Data data, Workspace ws, const Py_ssize_t* order, Py_ssize_t sta
     elif y != NULL and order == NULL:
         chunk.y = y + start * m
     elif y != NULL:
-        for i in range(n):
-            for k in range(m):
-                target[i * m + k] = y[order[start + i] * m + k]
+        gather(y, order + start, target, n, m)
 
     chunk.weight = weight
     if weight != NULL and order == NULL:
         chunk.weight = weight + start
     elif weight != NULL:
         chunk.weight = gathered
-        for i in range(n):
-            gathered[i] = weight[order[start + i]]
+        gather(weight, order + start, gathered, n, 1)
     return chunk
 
 

@@ -59,13 +59,15 @@ cdef class Epoch:
     # Where the epoch stands.
     cdef Py_ssize_t position             # rows behind us
     cdef double batch_weight             # of the batch that is under way
-    cdef readonly double data_loss       # sums over the batches done, each times its number of rows
+    cdef readonly double data_loss       # sums over the batches done; means count as often as their batches have rows
     cdef readonly double penalty
 
     def __init__(self, Plan plan, Loss loss, bint reads_raw, Data data, w, UpdateRule rule, Py_ssize_t batch_size,
                  double alpha=0.0, bint mean=True):
         if w.shape != (plan.n_parameters,) or w.dtype != data.dtype or not w.flags.c_contiguous or not w.flags.writeable:
             raise ValueError(f"expected w as a writable vector of {plan.n_parameters} {data.dtype}, got {w.shape} of {w.dtype}")
+        if data.plan is not plan:
+            raise ValueError("the data were prepared for another plan")
         if rule.n_parameters != plan.n_parameters or rule.state.dtype != w.dtype:
             raise ValueError("the update rule was made for other parameters than these")
         if batch_size < 1:
@@ -109,6 +111,7 @@ cdef void _advance(Epoch self, floating* w, floating* g, double until) noexcept 
     """Chunk by chunk to the end of the epoch, or until that time."""
     cdef Py_ssize_t batch_start, batch_stop, work = 0
     cdef int n
+    cdef Py_ssize_t times
     while self.position < self.n_rows:
         batch_start = self.position - self.position % self.batch_size
         batch_stop = min(batch_start + self.batch_size, self.n_rows)
@@ -119,10 +122,11 @@ cdef void _advance(Epoch self, floating* w, floating* g, double until) noexcept 
                 continue
             memset(g, 0, self.plan.n_parameters * sizeof(floating))
         n = <int> min(self.ws.capacity, batch_stop - self.position)
-        _add_gradient(self, w, g, n, batch_stop - batch_start)
+        times = batch_stop - batch_start if self.mean else 1
+        _add_gradient(self, w, g, n, times)
         self.position += n
         if self.position == batch_stop:
-            self.penalty += (batch_stop - batch_start) * _penalise(self, w, g)
+            self.penalty += times * _penalise(self, w, g)
             step(self.rule, g, w)
         work += n * self.plan.n_parameters
         if work > WORK_PER_LOOK:
@@ -131,8 +135,8 @@ cdef void _advance(Epoch self, floating* w, floating* g, double until) noexcept 
                 return
 
 
-cdef void _add_gradient(Epoch self, const floating* w, floating* g, int n, Py_ssize_t n_batch) noexcept nogil:
-    """Add the gradient of the next n rows to g and their loss to the epoch's."""
+cdef void _add_gradient(Epoch self, const floating* w, floating* g, int n, Py_ssize_t times) noexcept nogil:
+    """Add the gradient of the next n rows to g and their loss, so many times, to the epoch's."""
     cdef Chunk chunk = load(self.data, self.ws, self.order, self.position, n, w)
     cdef double scale = 1 / self.batch_weight if self.mean else 1.0
     cdef double value
@@ -141,7 +145,7 @@ cdef void _add_gradient(Epoch self, const floating* w, floating* g, int n, Py_ss
         self.loss.kind, <const floating*> self.ws.raw, <const floating*> chunk.y, <const floating*> chunk.weight, scale,
         <floating*> self.ws.seed, <floating*> self.ws.scratch, NULL, n, self.plan.n_outputs,
     )
-    self.data_loss += n_batch * scale * value
+    self.data_loss += times * scale * value
     backward(self.plan, w, self.ws, &chunk, self.reading, g)
 
 

@@ -27,8 +27,10 @@ cdef extern from "kernels.h" nogil:
         void (*axpy)(float, const float*, float*, Py_ssize_t) noexcept nogil
         void (*product)(
             Py_ssize_t, Py_ssize_t, Py_ssize_t, const float*, Py_ssize_t, Py_ssize_t,
-            const float*, Py_ssize_t, Py_ssize_t, float*, Py_ssize_t
+            const float*, Py_ssize_t, Py_ssize_t, const float*, Py_ssize_t, float*, Py_ssize_t
         ) noexcept nogil
+        void (*add_rows)(const float*, float*, Py_ssize_t, Py_ssize_t) noexcept nogil
+        void (*gather)(const float*, const Py_ssize_t*, float*, Py_ssize_t, Py_ssize_t) noexcept nogil
         double (*decay)(float, const float*, float*, Py_ssize_t) noexcept nogil
         void (*sgd)(float, float, int, const float*, float*, float*, Py_ssize_t) noexcept nogil
         void (*adam)(
@@ -44,8 +46,10 @@ cdef extern from "kernels.h" nogil:
         void (*axpy)(double, const double*, double*, Py_ssize_t) noexcept nogil
         void (*product)(
             Py_ssize_t, Py_ssize_t, Py_ssize_t, const double*, Py_ssize_t, Py_ssize_t,
-            const double*, Py_ssize_t, Py_ssize_t, double*, Py_ssize_t
+            const double*, Py_ssize_t, Py_ssize_t, const double*, Py_ssize_t, double*, Py_ssize_t
         ) noexcept nogil
+        void (*add_rows)(const double*, double*, Py_ssize_t, Py_ssize_t) noexcept nogil
+        void (*gather)(const double*, const Py_ssize_t*, double*, Py_ssize_t, Py_ssize_t) noexcept nogil
         double (*decay)(double, const double*, double*, Py_ssize_t) noexcept nogil
         void (*sgd)(double, double, int, const double*, double*, double*, Py_ssize_t) noexcept nogil
         void (*adam)(
@@ -114,3 +118,19 @@ cdef inline double decay(double strength, const floating* w, floating* g, Py_ssi
         return table.f32.decay(<float> strength, w, g, n)
     else:
         return table.f64.decay(strength, w, g, n)
+
+
+cdef inline void add_rows(const floating* delta, floating* g, Py_ssize_t n, Py_ssize_t m) noexcept nogil:
+    """g += sum of the n rows of delta (n, m)."""
+    if floating is float:
+        table.f32.add_rows(delta, g, n, m)
+    else:
+        table.f64.add_rows(delta, g, n, m)
+
+
+cdef inline void gather(const floating* x, const Py_ssize_t* order, floating* out, Py_ssize_t n, Py_ssize_t m) noexcept nogil:
+    """out = rows order[0], ..., order[n - 1] of x, each of m values."""
+    if floating is float:
+        table.f32.gather(x, order, out, n, m)
+    else:
+        table.f64.gather(x, order, out, n, m)

@@ -62,7 +62,7 @@ cdef class Workspace:
     cdef readonly Plan plan
     cdef readonly Py_ssize_t capacity    # rows that fit
     cdef readonly object dtype
-    cdef object _arrays
+    cdef object _memory                  # owns what follows
     # Layer by layer, each an (n, n_units) row-major matrix at column * n.
     cdef void* z
     cdef void* slope
@@ -76,5 +76,6 @@ cdef class Workspace:
     cdef void* weight                    # (n,) sample weights
     cdef void* rows                      # (n, n_inputs) gathered inputs
     cdef void* room                      # one masked block as a full matrix
+    cdef void* zeros                     # as many as the widest layer has units: its biases where it has none
     cdef Py_ssize_t* starts              # CSR input: first and past-the-end entry of each gathered row
     cdef Py_ssize_t* stops

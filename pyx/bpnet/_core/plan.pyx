@@ -4,7 +4,7 @@
 A plan is frozen and holds no floating-point number; a workspace holds every scratch buffer of one thread.
 """
 
-from itertools import groupby
+from itertools import accumulate, groupby
 
 import numpy as np
 
@@ -27,6 +27,8 @@ LAYER = np.dtype(
 )
 OUTPUT = np.dtype([("layer", "i4"), ("first", "i4"), ("n_units", "i4"), ("column", "i4")], align=True)
 
+#: Buffers start at cache lines.
+ALIGNMENT = 64
 #: Rows that a chunk of full-batch work should hold: its buffers then stay in a core's second-level cache ...
 CHUNK_BYTES = 256 * 1024
 #: ... but a product of fewer rows than this spends its time packing the weights instead of multiplying,
@@ -124,34 +126,37 @@ cdef class Workspace:
         float32 or float64.
     n_rows : int
         The most rows the caller will ever want at once; less is allocated where full speed needs less.
-    gathers : bool, default=True
-        Whether input rows will be copied together; False for rows that lie side by side already.
     """
 
-    def __init__(self, Plan plan, dtype, Py_ssize_t n_rows, bint gathers=True):
+    def __init__(self, Plan plan, dtype, Py_ssize_t n_rows):
         self.plan = plan
         self.dtype = np.dtype(dtype)
-        row_bytes = self.dtype.itemsize * (4 * plan.n_units + plan.n_inputs)
+        item = self.dtype.itemsize
+        row_bytes = item * (4 * plan.n_units + plan.n_inputs)
         fitting = min(max(CHUNK_BYTES // row_bytes, MIN_ROWS), MAX_ROWS)
         self.capacity = max(1, min(n_rows, fitting))
+        # One allocation, cut into the buffers. Pages never written to (the gathered rows of inputs that need no
+        # gathering, say) are never backed by memory.
         n = int(self.capacity)
-        sizes = [n * plan.n_units] * 4 + [n * plan.n_outputs] * 4 + [n, n * plan.n_inputs * gathers, plan.largest_block]
-        buffers = [np.zeros(max(1, size), self.dtype) for size in sizes] + [np.zeros(n, np.intp), np.zeros(n, np.intp)]
-        self._arrays = buffers
-        item = self.dtype.itemsize
-        self.z = _address(buffers[0], item)
-        self.slope = _address(buffers[1], item)
-        self.error = _address(buffers[2], item)
-        self.delta = _address(buffers[3], item)
-        self.raw = _address(buffers[4], item)
-        self.seed = _address(buffers[5], item)
-        self.scratch = _address(buffers[6], item)
-        self.target = _address(buffers[7], item)
-        self.weight = _address(buffers[8], item)
-        self.rows = _address(buffers[9], item)
-        self.room = _address(buffers[10], item)
-        self.starts = <Py_ssize_t*> _address(buffers[11], sizeof(Py_ssize_t))
-        self.stops = <Py_ssize_t*> _address(buffers[12], sizeof(Py_ssize_t))
+        sizes = [item * n * plan.n_units] * 4 + [item * n * plan.n_outputs] * 4
+        sizes += [item * n, item * n * plan.n_inputs, item * plan.largest_block, item * plan.n_units]
+        sizes += [sizeof(Py_ssize_t) * n] * 2
+        starts = list(accumulate((size + ALIGNMENT - 1) // ALIGNMENT * ALIGNMENT for size in [0, *sizes]))
+        self._memory = np.zeros(starts[len(sizes)] + ALIGNMENT, np.uint8)
+        cdef size_t base = self._memory.ctypes.data
+        base += -base % ALIGNMENT
+        places = [base + start for start in starts]
+        self.z, self.slope = _pointer(places[0]), _pointer(places[1])
+        self.error, self.delta = _pointer(places[2]), _pointer(places[3])
+        self.raw, self.seed = _pointer(places[4]), _pointer(places[5])
+        self.scratch, self.target = _pointer(places[6]), _pointer(places[7])
+        self.weight, self.rows = _pointer(places[8]), _pointer(places[9])
+        self.room, self.zeros = _pointer(places[10]), _pointer(places[11])
+        self.starts, self.stops = <Py_ssize_t*> _pointer(places[12]), <Py_ssize_t*> _pointer(places[13])
+
+
+cdef inline void* _pointer(size_t address) noexcept:
+    return <void*> address
 
 
 cdef void* _address(array, size_t itemsize) except? NULL:

@@ -25,19 +25,25 @@ cdef void forward(Plan plan, const floating* w, Workspace ws, const Chunk* chunk
     cdef floating* z = <floating*> ws.z
     cdef floating* slope
     cdef floating* a
+    cdef const floating* a0
+    cdef const floating* source
+    cdef Py_ssize_t a0_row
     for l in range(1, plan.n_layers):
         layer = &plan.layers[l]
         a = z + layer.column * n
         slope = <floating*> ws.slope + layer.column * n if slopes else NULL
-        _set_rows(w + layer.bias_offset if layer.bias_offset >= 0 else NULL, a, n, layer.n_units)
+        a0 = w + layer.bias_offset if layer.bias_offset >= 0 else <const floating*> ws.zeros
+        a0_row = 0
         for b in range(layer.first_block, layer.first_block + layer.n_blocks):
             block = &plan.blocks[b]
             if block.source > 0:
-                propagate(plan, block, w, ws.room, z + plan.layers[block.source].column * n, a, n)
+                source = z + plan.layers[block.source].column * n
+                propagate(plan, block, w, ws.room, source, a0, a0_row, a, n)
             elif chunk.x != NULL:
-                propagate(plan, block, w, ws.room, <const floating*> chunk.x, a, n)
+                propagate(plan, block, w, ws.room, <const floating*> chunk.x, a0, a0_row, a, n)
             else:
-                propagate_sparse(block, w, chunk, a)
+                propagate_sparse(block, w, chunk, a0, a0_row, a)
+            a0, a0_row = a, layer.n_units
         if reading == RAW:
             _read_outputs(plan, l, a, <floating*> ws.raw, n)
         _activate(plan, layer, a, slope, n)
@@ -67,7 +73,7 @@ cdef void backward(Plan plan, const floating* w, Workspace ws, const Chunk* chun
         at = layer.column * n
         _add_delta(plan, layer, z + at, slope + at, error + at, delta + at, n)
         if g != NULL and layer.bias_offset >= 0:
-            _add_columns(delta + at, g + layer.bias_offset, n, layer.n_units)
+            kernels.add_rows(delta + at, g + layer.bias_offset, n, layer.n_units)
         for b in range(layer.first_block, layer.first_block + layer.n_blocks):
             block = &plan.blocks[b]
             if block.source > 0:
@@ -138,21 +144,3 @@ cdef void _plant_seed(Plan plan, const floating* seed, floating* signal, int n) 
         at = signal + plan.layers[part.layer].column * n + part.first
         for i in range(n):
             memcpy(at + i * m, seed + i * k + part.column, part.n_units * sizeof(floating))
-
-
-cdef void _set_rows(const floating* row, floating* a, int n, int m) noexcept nogil:
-    """Every row of a becomes `row`; zero where that is NULL."""
-    cdef Py_ssize_t i
-    if row == NULL:
-        memset(a, 0, <size_t> n * m * sizeof(floating))
-    else:
-        for i in range(n):
-            memcpy(a + i * m, row, m * sizeof(floating))
-
-
-cdef void _add_columns(const floating* delta, floating* g, int n, int m) noexcept nogil:
-    """g += sum of the rows of delta."""
-    cdef Py_ssize_t i, j
-    for i in range(n):
-        for j in range(m):
-            g[j] += delta[i * m + j]

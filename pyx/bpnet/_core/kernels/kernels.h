@@ -41,9 +41,14 @@ enum {
         void (*add_product)(const real *slope, const real *error, real *delta, ptrdiff_t n);                    \
         /* y += alpha x */                                                                                      \
         void (*axpy)(real alpha, const real *x, real *y, ptrdiff_t n);                                          \
-        /* C (m, n) += A (m, k) B (k, n), for small sizes; A and B with any strides, the rows of C contiguous. */  \
+        /* C (m, n) = C0 + A (m, k) B (k, n), small; A, B with any strides; C0 may be C, or one row (c0_row 0). */    \
         void (*product)(ptrdiff_t m, ptrdiff_t n, ptrdiff_t k, const real *a, ptrdiff_t a_row, ptrdiff_t a_col, \
-                        const real *b, ptrdiff_t b_row, ptrdiff_t b_col, real *c, ptrdiff_t c_row);             \
+                        const real *b, ptrdiff_t b_row, ptrdiff_t b_col, const real *c0, ptrdiff_t c0_row,      \
+                        real *c, ptrdiff_t c_row);                                                              \
+        /* g += the sum of the n rows of delta (n, m) */                                                        \
+        void (*add_rows)(const real *delta, real *g, ptrdiff_t n, ptrdiff_t m);                                 \
+        /* out (n, m) = rows order[0..n) of x */                                                                \
+        void (*gather)(const real *x, const ptrdiff_t *order, real *out, ptrdiff_t n, ptrdiff_t m);             \
         /* g += decay * w; returns w . w */                                                                     \
         double (*decay)(real decay, const real *w, real *g, ptrdiff_t n);                                       \
         /* Update rules: one step of w along the gradient g; v, m are the rule's own state. */                  \

@@ -19,6 +19,7 @@
 #include "elementwise.inc"
 #include "updates.inc"
 #include "products.inc"
+#include "rows.inc"
 #undef real
 #undef NAME
 #undef BPNET_DOUBLE
@@ -29,12 +30,13 @@
 #include "elementwise.inc"
 #include "updates.inc"
 #include "products.inc"
+#include "rows.inc"
 #undef real
 #undef NAME
 #undef BPNET_DOUBLE
 
 #define TABLE(suffix)                                                                                           \
     {exp_##suffix, log1p_##suffix, activate_##suffix, curve_##suffix, add_product_##suffix, axpy_##suffix,      \
-     product_##suffix, decay_##suffix, sgd_##suffix, adam_##suffix}
+     product_##suffix, add_rows_##suffix, gather_##suffix, decay_##suffix, sgd_##suffix, adam_##suffix}
 
 const bpnet_kernels CONCAT(bpnet_kernels_, BPNET_LEVEL) = {STRING(BPNET_LEVEL), TABLE(f32), TABLE(f64)};

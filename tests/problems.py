@@ -1,0 +1,188 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The catalogue of networks, as data: graph x hidden activation x loss x sample weights. Nets stand here only.
+
+A new activation, loss or kind of block is tested by adding its name to a table.
+"""
+
+from functools import cached_property
+
+import numpy as np
+import reference
+from hypothesis import strategies as st
+from numpy.testing import assert_allclose
+
+from bpnet import Layer, Network, Topology
+
+HIDDEN = ("tanh", "logistic", "identity", "relu", "leaky_relu", "elu", "selu", "softplus", "gelu", "silu", "exp")
+
+# Name: what Network calls the loss, what reference.py calls it, activation of the outputs.
+LOSSES = {
+    "least squares": ("squared_error", "squared_error", "identity"),
+    "squares of tanh": ("squared_error", "squared_error", "tanh"),
+    "squares of exp": ("squared_error", "squared_error", "exp"),
+    "squares of softmax": ("squared_error", "squared_error", "softmax"),
+    "binary": ("log_loss", "binary_log_loss", "logistic"),
+    "multinomial": ("log_loss", "multinomial_log_loss", "softmax"),
+    "poisson": ("poisson", "poisson", "exp"),
+}
+
+
+def layer(name, n_units, activation, *sources, **more):
+    return {"name": name, "n_units": n_units, "activation": activation, "sources": sources, **more}
+
+
+def some(n_source, n_units, seed=0):
+    """A mask with about half of its cells, among them the first."""
+    mask = np.random.default_rng(seed).random((n_source, n_units)) < 0.5
+    mask[0, 0] = True
+    return mask
+
+
+# Name: (hidden, out) -> n_inputs, layers, outputs.
+GRAPHS = {
+    "no hidden layer": lambda h, o: (4, [layer("out", 3, o, "input")], ["out"]),
+    "chain": lambda h, o: (4, [layer("p", 5, h, "input"), layer("q", 3, h, "p"), layer("out", 2, o, "q")], ["out"]),
+    "single units": lambda h, o: (1, [layer("p", 1, h, "input"), layer("out", 1, o, "p")], ["out"]),
+    "wide": lambda h, o: (9, [layer("p", 33, h, "input"), layer("out", 3, o, "p")], ["out"]),
+    "skip to the output": lambda h, o: (3, [layer("p", 4, h, "input"), layer("out", 2, o, "p", "input")], ["out"]),
+    "all upstream": lambda h, o: (
+        3,
+        [layer("p", 4, h, "input"), layer("q", 5, h, "p", "input"), layer("out", 2, o, "input", "q", "p")],
+        ["out"],
+    ),
+    "two branches": lambda h, o: (
+        3,
+        [layer("p", 4, h, "input"), layer("q", 2, "softplus", "input"), layer("out", 2, o, "q", "p")],
+        ["out"],
+    ),
+    "no bias": lambda h, o: (
+        3,
+        [layer("p", 4, h, "input", bias=False), layer("q", 3, h, "p"), layer("out", 2, o, "q", "input", bias=False)],
+        ["out"],
+    ),
+    "masked": lambda h, o: (
+        4,
+        [
+            layer("p", 5, h, "input", mask={"input": some(4, 5)}),
+            layer("q", 4, h, "p", "input", mask={"p": some(5, 4, 1)}),
+            layer("out", 2, o, "input", "q", mask={"input": some(4, 2), "q": some(4, 2, 1)}),
+        ],
+        ["out"],
+    ),
+    "empty mask": lambda h, o: (
+        3,
+        [
+            layer("p", 2, h, "input", mask={"input": np.zeros((3, 2), bool)}),
+            layer("out", 2, o, "p", "input", mask={"p": np.eye(2, dtype=bool)}),
+        ],
+        ["out"],
+    ),
+    "an activation per unit": lambda h, o: (
+        3,
+        [
+            layer("p", 6, ("tanh", "relu", "relu", h, "gelu", "identity"), "input"),
+            layer("q", 3, ("exp", h, h), "p", "input"),
+            layer("out", 2, o, "q", "p"),
+        ],
+        ["out"],
+    ),
+    "outputs that feed on": lambda h, o: (
+        3,
+        [layer("aux", 2, o, "input"), layer("p", 3, h, "aux", "input"), layer("out", 2, o, "p", "aux")],
+        ["out", "aux"],
+    ),
+}
+FEEDS_ON = {"outputs that feed on"}  # where softmax is no choice
+
+
+class Problem:
+    """One network with data: what one can ask bpnet, and what the reference says."""
+
+    def __init__(self, n_inputs, layers, outputs, loss="least squares", weighted=False, n_samples=7, seed=0):
+        rng = np.random.default_rng(seed)
+        self.n_inputs, self.layers, self.outputs = n_inputs, layers, outputs
+        self.loss_name, self.reference_loss, _ = LOSSES[loss]
+        self.topology = Topology(n_inputs, [Layer(**row) for row in layers], outputs)
+        n_outputs = self.topology.n_outputs
+        # float32 numbers, so that networks of both types are asked the very same question.
+        self.X = rng.normal(size=(n_samples, n_inputs)).astype(np.float32).astype(np.float64)
+        self.y = (
+            {
+                "squared_error": lambda: rng.normal(size=(n_samples, n_outputs)),
+                "binary_log_loss": lambda: rng.choice([0, 1, 0.25, 0.7], (n_samples, n_outputs)),
+                "multinomial_log_loss": lambda: rng.choice([0, 1, 1, 0.25, 2], (n_samples, n_outputs)),
+                "poisson": lambda: rng.poisson(2, (n_samples, n_outputs)),
+            }[self.reference_loss]()
+            .astype(np.float32)
+            .astype(np.float64)
+        )
+        self.s = rng.choice([0, 0.5, 1, 3], n_samples) if weighted else None
+        self.w = rng.normal(0, 0.4, self.topology.n_parameters).astype(np.float32).astype(np.float64)
+
+    def net(self, dtype=np.float64, w=None):
+        parameters = (self.w if w is None else w).astype(dtype)
+        return Network.from_parameters(self.topology, parameters, self.loss_name)
+
+    @cached_property
+    def truth(self):
+        return self.at(self.w)
+
+    def at(self, w, rows=slice(None)):
+        s = None if self.s is None else self.s[rows]
+        return reference.evaluate(
+            self.n_inputs, self.layers, self.outputs, self.reference_loss, w, self.X[rows], self.y[rows], s
+        )
+
+
+def make(graph, hidden="tanh", loss="least squares", weighted=False, **more):
+    return Problem(*GRAPHS[graph](hidden, LOSSES[loss][2]), loss, weighted, **more)
+
+
+def _names():
+    """Every graph with every loss, hidden activations in turn; the chain and the graph of all with every activation."""
+    pairs = [
+        (graph, loss) for graph in GRAPHS for loss in LOSSES if graph not in FEEDS_ON or "softmax" != LOSSES[loss][2]
+    ]
+    for k, (graph, loss) in enumerate(pairs):
+        yield graph, HIDDEN[k % len(HIDDEN)], loss, bool(k % 2)
+    for graph in ("chain", "all upstream"):
+        for hidden in HIDDEN:
+            yield graph, hidden, "least squares", True
+
+
+CATALOGUE = {", ".join([*names, "weighted" * weighted]): (*names, weighted) for *names, weighted in _names()}
+
+
+@st.composite
+def random_problems(draw):
+    """Any layered graph of up to five layers of up to six units: skips, masks, mixed activations, outputs anywhere."""
+    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    sizes = {"input": draw(st.integers(1, 6))}
+    loss = draw(st.sampled_from(sorted(LOSSES)))
+    layers, unheard = [], set()
+    n_layers = draw(st.integers(1, 5))
+    for k in range(n_layers):
+        name, n_units = f"layer {k}", draw(st.integers(1, 6))
+        sources = draw(st.lists(st.sampled_from(list(sizes)), min_size=1, unique=True))
+        if k == n_layers - 1:
+            sources += sorted(unheard - set(sources))
+        unheard = unheard - set(sources) | {name}
+        mask = {source: rng.random((sizes[source], n_units)) < 0.6 for source in sources if draw(st.booleans())}
+        activation = draw(st.one_of(st.sampled_from(HIDDEN), st.tuples(*[st.sampled_from(HIDDEN)] * n_units)))
+        layers.append(layer(name, n_units, activation, *sources, mask=mask, bias=draw(st.booleans())))
+        sizes[name] = n_units
+    others = st.lists(st.sampled_from([row["name"] for row in layers]), unique=True)
+    outputs = [name] if LOSSES[loss][2] == "softmax" else [name, *(other for other in draw(others) if other != name)]
+    for row in layers:
+        if row["name"] in outputs:
+            row["activation"] = LOSSES[loss][2]
+    return Problem(
+        sizes["input"], layers, outputs, loss, draw(st.booleans()), n_samples=3, seed=draw(st.integers(0, 99))
+    )
+
+
+def assert_near(actual, expected, tolerance):
+    """The largest difference is at most `tolerance` times the largest number expected."""
+    expected = np.asarray(expected)
+    scale = np.abs(expected).max(initial=np.finfo(np.float64).tiny)
+    assert_allclose(actual, expected, rtol=0, atol=tolerance * scale)

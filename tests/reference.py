@@ -1,0 +1,161 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The network one unit and one sample at a time, in Python's own numbers, and the update rules in plain NumPy.
+
+No matrices, no matched pairs of activation and loss, no bpnet import: E is a function of the outputs z by its textbook
+formula, dE/dz is derived from that, and every delta is h'(a) times the error that arrives. A layer is a dict with
+`name`, `n_units`, `activation` (a name, or one per unit), `sources` (names), and perhaps `mask` and `bias`.
+"""
+
+import math
+from collections import namedtuple
+
+import numpy as np
+
+Unit = namedtuple("Unit", "label activation upstream bias")  # upstream: (label, place in w); bias: place or None
+Result = namedtuple("Result", "value outputs deltas gradient")
+
+SELU_SCALE, SELU_ALPHA = 1.0507009873554805, 1.6732632423543772
+
+
+def sigma(a):
+    return 1 / (1 + math.exp(-a))
+
+
+def normal(a):
+    return 0.5 * (1 + math.erf(a / math.sqrt(2)))
+
+
+def density(a):
+    return math.exp(-a * a / 2) / math.sqrt(2 * math.pi)
+
+
+ACTIVATIONS = {  # h(a) and h'(a)
+    "identity": (lambda a: a, lambda a: 1.0),
+    "logistic": (sigma, lambda a: sigma(a) * (1 - sigma(a))),
+    "tanh": (math.tanh, lambda a: 1 - math.tanh(a) ** 2),
+    "relu": (lambda a: max(a, 0.0), lambda a: float(a > 0)),
+    "leaky_relu": (lambda a: a if a > 0 else 0.01 * a, lambda a: 1.0 if a > 0 else 0.01),
+    "elu": (lambda a: a if a > 0 else math.exp(a) - 1, lambda a: 1.0 if a > 0 else math.exp(a)),
+    "selu": (
+        lambda a: SELU_SCALE * (a if a > 0 else SELU_ALPHA * (math.exp(a) - 1)),
+        lambda a: SELU_SCALE * (1.0 if a > 0 else SELU_ALPHA * math.exp(a)),
+    ),
+    "softplus": (lambda a: math.log(1 + math.exp(a)), sigma),
+    "gelu": (lambda a: a * normal(a), lambda a: normal(a) + a * density(a)),
+    "silu": (lambda a: a * sigma(a), lambda a: sigma(a) + a * sigma(a) * (1 - sigma(a))),
+    "exp": (math.exp, math.exp),
+}
+
+LOSSES = {  # of one output z with target t: the value, and the slope to z
+    "squared_error": (lambda z, t: (z - t) ** 2 / 2, lambda z, t: z - t),
+    "binary_log_loss": (
+        lambda z, t: -t * math.log(z) - (1 - t) * math.log(1 - z),
+        lambda z, t: (1 - t) / (1 - z) - t / z,
+    ),
+    "multinomial_log_loss": (lambda z, t: -t * math.log(z), lambda z, t: -t / z),
+    "poisson": (lambda z, t: (t * math.log(t / z) if t else 0) - t + z, lambda z, t: 1 - t / z),
+}
+
+
+def units(n_inputs, layers):
+    """All units but the inputs in order, each with the places of its parameters in w; and the number of these."""
+    sizes, result, place = {"input": n_inputs}, [], 0
+    for layer in layers:
+        n, activation = layer["n_units"], layer["activation"]
+        upstream = [[] for _ in range(n)]
+        for source in layer["sources"]:
+            mask = layer.get("mask", {}).get(source)
+            for i in range(sizes[source]):
+                for j in range(n):
+                    if mask is None or mask[i][j]:
+                        upstream[j].append(((source, i), place))
+                        place += 1
+        biases = range(place, place + n) if layer.get("bias", True) else [None] * n
+        place += n if layer.get("bias", True) else 0
+        names = [activation] * n if isinstance(activation, str) else activation
+        result += [Unit((layer["name"], j), names[j], upstream[j], biases[j]) for j in range(n)]
+        sizes[layer["name"]] = n
+    return result, place
+
+
+def forward(net, x, w):
+    """Sum a and output z of every unit for one sample."""
+    a, z = {}, {("input", i): float(value) for i, value in enumerate(x)}
+    for unit in net:
+        a[unit.label] = sum(w[place] * z[label] for label, place in unit.upstream)
+        a[unit.label] += 0.0 if unit.bias is None else w[unit.bias]
+        if unit.activation == "softmax":
+            group = [other.label for other in net if other.label[0] == unit.label[0] and other.label in a]
+            total = sum(math.exp(a[label]) for label in group)
+            z |= {label: math.exp(a[label]) / total for label in group}
+        else:
+            z[unit.label] = ACTIVATIONS[unit.activation][0](a[unit.label])
+    return a, z
+
+
+def backward(net, a, z, w, error):
+    """Deltas of every unit for one sample; error is dE/dz of the outputs by label."""
+    error, delta = {unit.label: error.get(unit.label, 0.0) for unit in net}, {}
+    for unit in reversed(net):
+        if unit.activation == "softmax":
+            group = [other.label for other in net if other.activation == "softmax"]
+            mean = sum(z[label] * error[label] for label in group)
+            delta[unit.label] = z[unit.label] * (error[unit.label] - mean)
+        else:
+            delta[unit.label] = ACTIVATIONS[unit.activation][1](a[unit.label]) * error[unit.label]
+        for label, place in unit.upstream:
+            if label in error:
+                error[label] += w[place] * delta[unit.label]
+    return delta
+
+
+def evaluate(n_inputs, layers, outputs, loss, w, X, y, sample_weight=None):
+    """Result: E, outputs, deltas and gradient of sum_n s_n E_n."""
+    net, n_parameters = units(n_inputs, layers)
+    w = [float(value) for value in w]
+    out = [unit.label for name in outputs for unit in net if unit.label[0] == name]
+    loss_of, slope_of = LOSSES[loss]
+    weights = [1.0] * len(X) if sample_weight is None else [float(s) for s in sample_weight]
+    value, signals, deltas, gradient = 0.0, [], [], np.zeros(n_parameters)
+    for x, t, s in zip(X, y, weights):
+        a, z = forward(net, x, w)
+        value += s * sum(loss_of(z[label], float(k)) for label, k in zip(out, t))
+        delta = backward(net, a, z, w, {label: s * slope_of(z[label], float(k)) for label, k in zip(out, t)})
+        for unit in net:
+            for label, place in unit.upstream:
+                gradient[place] += delta[unit.label] * z[label]
+            if unit.bias is not None:
+                gradient[unit.bias] += delta[unit.label]
+        signals.append([z[label] for label in out])
+        deltas.append([delta[unit.label] for unit in net])
+    shape = len(X), -1
+    return Result(value, np.reshape(signals, shape), np.reshape(deltas, shape), gradient)
+
+
+def sgd(rate, momentum=0.0, nesterov=False):
+    """A function that takes one step of w along g."""
+    velocity = 0
+
+    def step(w, g):
+        nonlocal velocity
+        velocity = momentum * velocity - rate * g
+        w += momentum * velocity - rate * g if nesterov else velocity
+
+    return step
+
+
+def adam(rate, beta_1=0.9, beta_2=0.999, epsilon=1e-8):
+    """The same for Adam with the bias corrections in the rate."""
+    m, v, t = 0, 0, 0
+
+    def step(w, g):
+        nonlocal m, v, t
+        t += 1
+        m = beta_1 * m + (1 - beta_1) * g
+        v = beta_2 * v + (1 - beta_2) * g**2
+        w -= rate * math.sqrt(1 - beta_2**t) / (1 - beta_1**t) * m / (np.sqrt(v) + epsilon)
+
+    return step
+
+
+RULES = {"sgd": sgd, "adam": adam}

@@ -1,0 +1,49 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""check_gradient tells right from wrong."""
+
+import numpy as np
+import pytest
+from numpy.testing import assert_array_equal
+from problems import make
+
+from bpnet import Network, Topology, check_gradient
+
+
+@pytest.mark.parametrize("n_directions", [None, 5])
+def test_right_gradient_passes(n_directions, dtype):
+    problem = make("all upstream", "gelu", "binary", weighted=True)
+    net = problem.net(dtype)
+    assert check_gradient(net, problem.X, problem.y, problem.s, n_directions=n_directions) < 1e-7
+    assert_array_equal(net.parameters, problem.w.astype(dtype))
+    assert net.dtype == dtype
+
+
+@pytest.mark.parametrize("n_directions", [None, 5])
+@pytest.mark.parametrize(
+    "spoil", [lambda g: 1.01 * g, lambda g: -g, np.roll, lambda g: g * (np.arange(len(g)) != g.argmax())]
+)
+def test_wrong_gradient_fails(spoil, n_directions, monkeypatch):
+    problem, gradient = make("chain", "gelu"), Network.gradient
+    spoiled = (lambda g: np.roll(g, 1)) if spoil is np.roll else spoil
+    monkeypatch.setattr(Network, "gradient", lambda *arguments: spoiled(gradient(*arguments)))
+    assert check_gradient(problem.net(), problem.X, problem.y, n_directions=n_directions) > 1e-3
+
+
+def test_large_network_is_checked_along_random_directions(rng):
+    net = Network(Topology.layered([20, 60, 2]), random_state=0)  # 1,382 parameters
+    X, y = rng.normal(size=(5, 20)), rng.normal(size=(5, 2))
+    assert check_gradient(net, X, y) < 1e-7
+    assert check_gradient(net, X, y, random_state=3) == check_gradient(net, X, y, random_state=np.random.RandomState(3))
+    assert check_gradient(net, X, y, random_state=3) != check_gradient(net, X, y, random_state=4)
+
+
+def test_parameters_large_and_small_are_moved_by_what_suits_them():
+    problem = make("no hidden layer")
+    assert check_gradient(problem.net(w=1e6 * problem.w), problem.X, problem.y) < 1e-7
+    assert check_gradient(problem.net(w=1e-6 * problem.w), problem.X, problem.y) < 1e-7
+
+
+def test_gradient_of_zero_is_no_error():
+    net = Network(Topology.layered([2, 1]), random_state=0)
+    net.parameters[:] = 0
+    assert check_gradient(net, np.eye(2), np.zeros(2)) == 0

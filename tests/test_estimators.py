@@ -1,0 +1,340 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The estimators from outside: scikit-learn's parameters, attributes, warnings and texts, in every mode of fitting."""
+
+import inspect
+import warnings
+
+import numpy as np
+import pandas as pd
+import pytest
+import scipy.sparse
+import sklearn.neural_network as theirs
+from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.datasets import load_iris
+from sklearn.exceptions import ConvergenceWarning, NotFittedError
+from sklearn.preprocessing import scale
+from sklearn.utils.estimator_checks import check_sample_weight_equivalence_on_dense_data, parametrize_with_checks
+
+import bpnet as ours
+from bpnet import MLPClassifier, MLPRegressor
+
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning"),
+    pytest.mark.filterwarnings("ignore::sklearn.exceptions.SkipTestWarning"),
+]
+
+X, LABELS = scale(load_iris().data), load_iris().target
+TARGET = load_iris().data[:, 3]
+SEVERAL = scale(load_iris().data[:, 2:])
+BITS = np.column_stack([LABELS < 2, LABELS > 0]).astype(int)
+NAMES = np.array(["virginica", "setosa", "ü"])[LABELS]
+QUICK = {"hidden_layer_sizes": (4,), "max_iter": 4, "random_state": 0, "learning_rate_init": 0.01}
+
+# Name: kind of estimator, targets, settings.
+TASKS = {
+    "regression": ("MLPRegressor", TARGET, {}),
+    "several outputs": ("MLPRegressor", SEVERAL, {}),
+    "poisson": ("MLPRegressor", TARGET, {"loss": "poisson"}),
+    "binary": ("MLPClassifier", LABELS > 0, {}),
+    "classes": ("MLPClassifier", NAMES, {}),
+    "labels": ("MLPClassifier", BITS, {}),
+}
+# Name: settings, and what is done with the estimator, X and y.
+MODES = {
+    "adam": ({}, lambda est, *data: est.fit(*data)),
+    "sgd": ({"solver": "sgd"}, lambda est, *data: est.fit(*data)),
+    "lbfgs": ({"solver": "lbfgs"}, lambda est, *data: est.fit(*data)),
+    "early stopping": ({"early_stopping": True}, lambda est, *data: est.fit(*data)),
+    "fit twice": ({"learning_rate": "adaptive", "solver": "sgd"}, lambda est, *data: est.fit(*data).fit(*data)),
+    "warm start": ({"warm_start": True, "solver": "sgd"}, lambda est, *data: est.fit(*data).fit(*data)),
+    "warm start, lbfgs": ({"warm_start": True, "solver": "lbfgs"}, lambda est, *data: est.fit(*data).fit(*data)),
+    "fit, then part": ({}, lambda est, *data: est.fit(*data).partial_fit(*data)),
+    "parts": ({"solver": "sgd", "learning_rate": "invscaling"}, lambda est, *data: in_parts(est, *data)),
+    "parts, adam": ({}, lambda est, *data: in_parts(est, *data)),
+}
+
+
+def in_parts(est, X, y):
+    """Three times partial_fit, with the classes where there are any."""
+    more = {"classes": np.unique(y)} if isinstance(est, MLPClassifier | theirs.MLPClassifier) else {}
+    return est.partial_fit(X[::2], y[::2], **more).partial_fit(X[1::2], y[1::2]).partial_fit(X, y)
+
+
+def twins(kind, **settings):
+    """An estimator of scikit-learn's and one of ours."""
+    return getattr(theirs, kind)(**QUICK | settings), getattr(ours, kind)(**QUICK | settings)
+
+
+def fitted_attributes(est):
+    return {name for name in dir(est) if name.endswith("_") and not name.startswith("_") and hasattr(est, name)}
+
+
+# Parameters.
+
+
+@pytest.mark.parametrize("kind", ["MLPRegressor", "MLPClassifier"])
+@pytest.mark.parametrize("method", ["__init__", "fit", "partial_fit", "predict", "score"])
+def test_signatures_are_scikit_learns(kind, method):
+    a, b = (inspect.signature(getattr(getattr(library, kind), method)) for library in (theirs, ours))
+    assert [*a.parameters.values()] == [*b.parameters.values()]
+
+
+@pytest.mark.parametrize("kind", ["MLPRegressor", "MLPClassifier"])
+def test_positional_parameters_are_scikit_learns(kind):
+    first = ("squared_error",) if kind == "MLPRegressor" else ()
+    a, b = getattr(theirs, kind)(*first, (3,), "tanh"), getattr(ours, kind)(*first, (3,), "tanh")
+    assert a.get_params() == b.get_params() and repr(a) == repr(b)
+
+
+@pytest.mark.parametrize("sizes", [(4, 3), [4, 3], np.array([4, 3]), 4, np.int64(4), (), [], (np.int32(4),)], ids=str)
+def test_hidden_layer_sizes_may_be_any_sequence_or_one_number(sizes):
+    a, b = twins("MLPRegressor", hidden_layer_sizes=sizes)
+    assert [W.shape for W in a.fit(X, TARGET).coefs_] == [W.shape for W in b.fit(X, TARGET).coefs_]
+    assert_allclose(a.predict(X), b.predict(X))
+
+
+@pytest.mark.parametrize("batch_size", [1, 7, 150, "auto"])
+@pytest.mark.parametrize("shuffle", [True, False])
+def test_batches_are_scikit_learns(batch_size, shuffle):
+    a, b = twins("MLPRegressor", batch_size=batch_size, shuffle=shuffle)
+    assert_allclose(a.fit(X, TARGET).loss_curve_, b.fit(X, TARGET).loss_curve_)
+
+
+def test_random_state_may_be_an_instance_and_is_used_up_alike():
+    states = np.random.RandomState(5), np.random.RandomState(5)
+    for est, state in zip(twins("MLPClassifier", early_stopping=True), states):
+        est.set_params(random_state=state).fit(X, NAMES)
+    assert states[0].randint(10**9) == states[1].randint(10**9)
+
+
+def test_without_random_state_fits_differ():
+    a, b = (MLPRegressor(**QUICK | {"random_state": None}).fit(X, TARGET) for _ in range(2))
+    assert (a.coefs_[0] != b.coefs_[0]).any()
+
+
+def test_without_random_state_numpys_global_one_is_used():
+    a, b = twins("MLPRegressor", random_state=None)
+    for est in (a, b):
+        np.random.seed(7)
+        est.fit(X, TARGET)
+    assert_allclose(a.coefs_[0], b.coefs_[0])
+
+
+# Fitted attributes.
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("task", TASKS)
+def test_fitted_attributes_are_scikit_learns(task, mode):
+    kind, y, settings = TASKS[task]
+    more, run = MODES[mode]
+    a, b = (run(est, X, y) for est in twins(kind, **settings | more))
+    assert fitted_attributes(b) - fitted_attributes(a) == {"network_"} and fitted_attributes(a) <= fitted_attributes(b)
+    if (task, mode.split(", ")[-1]) == ("several outputs", "lbfgs"):  # a row of docs/differences.md
+        return
+    for name in fitted_attributes(a) - {"coefs_", "intercepts_", "classes_", "out_activation_"}:
+        expected = getattr(a, name)
+        assert (getattr(b, name) is None) if expected is None else np.allclose(getattr(b, name), expected, rtol=1e-6)
+    assert a.out_activation_ == b.out_activation_
+    assert all(np.allclose(V, W) for V, W in zip(a.coefs_ + a.intercepts_, b.coefs_ + b.intercepts_))
+    assert_array_equal(a.predict(X[:9]), b.predict(X[:9])) if y.dtype.kind in "Ub" else None
+
+
+def test_a_network_counts_its_samples_and_epochs():
+    est = MLPRegressor(**QUICK).fit(X, TARGET).partial_fit(X, TARGET)
+    assert (est.t_, est.n_iter_, len(est.loss_curve_), est.loss_) == (5 * 150, 1, 5, est.loss_curve_[-1])
+
+
+def test_predictions_and_coefs_stay_float32():
+    est = MLPRegressor(**QUICK).fit(X.astype(np.float32), TARGET)
+    assert {W.dtype for W in est.coefs_ + est.intercepts_} == {np.dtype(np.float32)}
+    assert est.predict(X.astype(np.float32)).dtype == np.float32
+
+
+@pytest.mark.parametrize("first, second", [(np.float64, np.float32), (np.float32, np.float64)])
+@pytest.mark.parametrize("more", [{}, {"warm_start": True}])
+def test_a_network_that_goes_on_learning_keeps_its_type(first, second, more):
+    est = MLPRegressor(**QUICK, **more).fit(X.astype(first), TARGET)
+    est = (est.fit if more else est.partial_fit)(X.astype(second), TARGET)
+    assert est.coefs_[0].dtype == first
+
+
+# Inputs and targets.
+
+FORMATS = ["csr", "csc", "coo", "lil", "dok", "bsr", "dia"]
+
+
+@pytest.mark.filterwarnings("ignore:Constructing a DIA matrix")
+@pytest.mark.parametrize("kind", [f"{name}_{what}" for name in FORMATS for what in ("matrix", "array")])
+def test_every_sparse_format_gives_the_dense_fit(kind):
+    dense = np.where(X > 0.5, X, 0)
+    a, b = MLPClassifier(**QUICK).fit(dense, LABELS), MLPClassifier(**QUICK)
+    b.fit(getattr(scipy.sparse, kind)(dense), LABELS)
+    assert_allclose(a.predict_proba(dense), b.predict_proba(getattr(scipy.sparse, kind)(dense)))
+
+
+LABELLINGS = {
+    "strings": NAMES,
+    "objects": NAMES.astype(object),
+    "booleans": LABELS > 0,
+    "negative": LABELS - 2,
+    "huge": np.array([-(2**62), 0, 2**62])[LABELS],
+    "unsigned": LABELS.astype(np.uint8),
+    "floats": LABELS * 1.0,
+    "list": NAMES.tolist(),
+    "column of a frame": pd.Series(NAMES),
+    "categorical": pd.Series(pd.Categorical(NAMES)),
+    "nullable integers": pd.Series(LABELS, dtype="Int64"),
+    "pandas strings": pd.Series(NAMES, dtype="string"),
+}
+
+
+@pytest.mark.parametrize("y", LABELLINGS.values(), ids=LABELLINGS)
+def test_labels_may_be_of_any_type(y):
+    a, b = (est.fit(X, y) for est in twins("MLPClassifier"))
+    assert a.classes_.dtype == b.classes_.dtype and a.predict(X).dtype == b.predict(X).dtype
+    assert_array_equal(a.classes_, b.classes_)
+    assert_array_equal(a.predict(X), b.predict(X))
+
+
+@pytest.mark.parametrize("form", [list, scipy.sparse.csr_matrix, scipy.sparse.csc_array, pd.DataFrame, np.bool_])
+def test_several_labels_may_come_in_any_form(form):
+    a, b = (est.fit(X, form(BITS)) for est in twins("MLPClassifier"))
+    assert type(a.predict(X)) is type(b.predict(X)) and a.predict(X).dtype == b.predict(X).dtype
+    assert_array_equal(scipy.sparse.csr_array(a.predict(X)).toarray(), scipy.sparse.csr_array(b.predict(X)).toarray())
+    assert_allclose(a.predict_proba(X), b.predict_proba(X))
+
+
+def test_a_column_of_targets_is_flattened_with_a_warning():
+    with pytest.warns(UserWarning, match="column-vector y was passed"):
+        assert MLPRegressor(**QUICK).fit(X, TARGET[:, np.newaxis]).predict(X).shape == (150,)
+
+
+def test_feature_names_are_kept_and_compared():
+    frame = pd.DataFrame(X, columns=["a", "b", "c", "d"])
+    est = MLPRegressor(**QUICK).fit(frame, TARGET)
+    assert est.feature_names_in_.tolist() == ["a", "b", "c", "d"] and est.n_features_in_ == 4
+    with pytest.raises(ValueError, match="Feature names must be in the same order"):
+        est.predict(frame[["b", "a", "c", "d"]])
+    with pytest.warns(UserWarning, match="X does not have valid feature names"):
+        est.predict(X)
+
+
+def test_refitting_without_names_forgets_them():
+    est = MLPRegressor(**QUICK).fit(pd.DataFrame(X, columns=[*"abcd"]), TARGET).fit(X, TARGET)
+    assert not hasattr(est, "feature_names_in_") and est.predict(X).shape == (150,)
+
+
+def test_an_integer_weight_counts_like_repetition():
+    weight = LABELS + 1
+    settings = QUICK | {"solver": "lbfgs", "alpha": 1, "max_iter": 500, "hidden_layer_sizes": ()}
+    a, b = MLPClassifier(**settings, tol=1e-8), MLPClassifier(**settings, tol=1e-8)
+    a.fit(X, NAMES, sample_weight=weight)
+    b.fit(np.repeat(X, weight, axis=0), np.repeat(NAMES, weight))
+    assert_allclose(a.predict_proba(X), b.predict_proba(X), atol=1e-4)
+
+
+def test_partial_fit_without_some_classes_keeps_all():
+    est = MLPClassifier(**QUICK).partial_fit(X[:60], NAMES[:60], classes=np.unique(NAMES))
+    assert est.predict_proba(X).shape == (150, 3)
+
+
+@pytest.mark.parametrize("more", [{}, {"loss": "poisson"}, {"solver": "sgd", "learning_rate": "adaptive"}])
+def test_partial_fit_repeated_is_fit_without_shuffling(more):
+    settings = QUICK | more | {"shuffle": False}
+    a, b = MLPRegressor(**settings).fit(X, TARGET), MLPRegressor(**settings)
+    for _ in range(4):
+        b.partial_fit(X, TARGET)
+    assert_array_equal(a.loss_curve_, b.loss_curve_)
+    assert_array_equal(a.coefs_[0], b.coefs_[0])
+
+
+def test_predict_proba_is_a_distribution_over_classes():
+    p = MLPClassifier(**QUICK).fit(X, NAMES).predict_proba(X)
+    assert_allclose(p.sum(axis=1), 1)
+    assert MLPClassifier(**QUICK).fit(X, LABELS > 0).predict_proba(X).shape == (150, 2)
+
+
+# What is said: on the screen, in warnings, in errors.
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"max_iter": 3},
+        {"early_stopping": True, "max_iter": 30, "n_iter_no_change": 2, "tol": 0.1},
+        {"solver": "sgd", "tol": 0.1, "n_iter_no_change": 2, "max_iter": 20},
+        {"solver": "sgd", "learning_rate": "adaptive", "tol": 0.1, "n_iter_no_change": 1, "max_iter": 80},
+    ],
+    ids=str,
+)
+def test_verbose_prints_what_scikit_learn_prints(settings, capsys):
+    a, b = twins("MLPClassifier", verbose=True, **settings)
+    a.fit(X, NAMES)
+    expected = capsys.readouterr().out
+    b.fit(X, NAMES)
+    assert capsys.readouterr().out == expected != ""
+
+
+@pytest.mark.parametrize("settings", [{}, {"batch_size": 1000}, {"solver": "lbfgs", "max_iter": 1}], ids=str)
+def test_warnings_are_scikit_learns(settings):
+    heard = []
+    for est in twins("MLPRegressor", **settings):
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            est.fit(X, TARGET)
+        heard.append([(warning.category, str(warning.message)) for warning in caught])
+    assert heard[0] == heard[1] != []
+
+
+def test_a_fit_that_converges_warns_of_nothing():
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", ConvergenceWarning)
+        MLPRegressor(**QUICK | {"max_iter": 50}, tol=0.1, n_iter_no_change=3).fit(X, TARGET)
+
+
+SAID = {
+    "unfitted": lambda est: est.predict(X),
+    "columns": lambda est: est.fit(X, LABELS).predict(X[:, :2]),
+    "nan": lambda est: est.fit(np.where(X > 1, np.nan, X), LABELS),
+    "lengths": lambda est: est.fit(X, LABELS[:5]),
+    "no targets": lambda est: est.fit(X, None),
+    "empty": lambda est: est.fit(X[:0], LABELS[:0]),
+    "continuous": lambda est: est.fit(X, TARGET),
+    "new class": lambda est: est.fit(X, LABELS).partial_fit(X, LABELS + 1),
+    "other classes": lambda est: est.set_params(warm_start=True).fit(X, LABELS).fit(X, LABELS + 1),
+    "no classes": lambda est: est.partial_fit(X, LABELS),
+    "classes changed": lambda est: est.partial_fit(X, LABELS, classes=[0, 1, 2]).partial_fit(X, LABELS, classes=[0, 1]),
+    "part with early stopping": lambda est: est.fit(X, LABELS).set_params(early_stopping=True).partial_fit(X, LABELS),
+    "part with lbfgs": lambda est: est.set_params(solver="lbfgs").partial_fit(X, LABELS),
+    "units": lambda est: est.set_params(hidden_layer_sizes=(3, 0)).fit(X, LABELS),
+    "activation": lambda est: est.set_params(activation="sine").fit(X, LABELS),
+    "validation": lambda est: est.set_params(early_stopping=True).fit(X[:5], LABELS[:5]),
+    "diverging": lambda est: est.set_params(learning_rate_init=1e308, solver="sgd").fit(X, LABELS),
+}
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning:sklearn")
+@pytest.mark.parametrize("action", SAID.values(), ids=SAID)
+def test_errors_are_scikit_learns(action):
+    heard = []
+    for est in twins("MLPClassifier"):
+        with pytest.raises((ValueError, AttributeError, NotFittedError)) as caught:
+            action(est)
+        heard.append((caught.type, str(caught.value)))
+    assert heard[0] == heard[1]
+
+
+# scikit-learn's own checks, all of them; that of weights also with the settings it is run with on its own perceptrons.
+
+EXACT = [MLPClassifier(solver="lbfgs"), MLPRegressor(solver="sgd", tol=1e-2, random_state=42)]
+
+
+@parametrize_with_checks([MLPRegressor(max_iter=100), MLPClassifier(max_iter=100)])
+def test_scikit_learns_checks_pass(estimator, check):
+    check(estimator)
+
+
+@pytest.mark.parametrize("estimator", EXACT, ids=str)
+def test_a_weight_counts_like_repetition_where_scikit_learn_checks_it(estimator):
+    check_sample_weight_equivalence_on_dense_data(type(estimator).__name__, estimator)

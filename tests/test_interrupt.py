@@ -1,0 +1,120 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Ctrl-C ends a fit at once, also in the middle of an epoch, and keeps what has been learnt."""
+
+import contextlib
+import signal
+import threading
+import time
+
+import numpy as np
+import pytest
+from sklearn.datasets import load_diabetes
+from sklearn.exceptions import ConvergenceWarning
+
+from bpnet import MLPClassifier, MLPRegressor, Network, Topology, train
+
+N = 10**6
+LONG = {"hidden_layer_sizes": (64, 64), "max_iter": 10**6, "random_state": 0, "n_iter_no_change": np.inf, "tol": 0}
+SOLVERS = {  # None: nothing but an epoch of 10^6 rows
+    "sgd": {"solver": "sgd", "batch_size": 1000},
+    "adam": {"solver": "adam", "batch_size": 1000},
+    "one batch": {"solver": "adam", "batch_size": N},
+    "early stopping": {"solver": "adam", "batch_size": 1000, "early_stopping": True},
+    "lbfgs": {"solver": "lbfgs"},
+}
+
+
+@pytest.fixture(scope="module")
+def data():
+    X = np.random.default_rng(0).standard_normal((N, 20), np.float32)
+    return X, X[:, 0]
+
+
+class CtrlC:
+    """Presses Ctrl-C so many seconds after it is entered; `took` is the time from there to the exit."""
+
+    def __init__(self, seconds):
+        self.timer = threading.Timer(seconds, self.press)
+        self.pressed = -np.inf
+
+    def press(self):
+        self.pressed = time.monotonic()
+        signal.raise_signal(signal.SIGINT)
+
+    def __enter__(self):
+        self.timer.start()
+        return self
+
+    def __exit__(self, *_):
+        self.timer.cancel()
+        self.timer.join()
+        self.took = time.monotonic() - self.pressed
+
+
+@pytest.fixture(autouse=True)
+def ctrl_c_raises():
+    """The handler of an interactive Python, whoever started these tests."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.parametrize("settings", SOLVERS.values(), ids=SOLVERS)
+def test_ctrl_c_in_the_first_epoch_ends_the_fit_with_the_weights_reached(settings, data):
+    start = Network(Topology.layered([20, 64, 64, 1], "relu"), random_state=0, dtype=np.float32).coefs
+    est = MLPRegressor(**LONG, **settings)
+    with CtrlC(0.7) as ctrl_c, pytest.warns(UserWarning, match="Training interrupted by user"):
+        est.fit(*data)
+    assert ctrl_c.took < 5 and np.isfinite(est.predict(data[0][:9])).all()
+    assert est.n_iter_ < 3 or settings["solver"] == "lbfgs"
+    if settings.get("batch_size") == 1000 and "early_stopping" not in settings:
+        assert (est.coefs_[0] != start[0]).any()
+
+
+def test_an_interrupted_classifier_can_predict_and_go_on(data):
+    X, y = data[0], data[1] > 0
+    est = MLPClassifier(**LONG, batch_size=1000)
+    with CtrlC(1.0), pytest.warns(UserWarning, match="interrupted"):
+        est.fit(X, y)
+    assert est.partial_fit(X[:5000], y[:5000]).score(X[:5000], y[:5000]) > 0.8
+
+
+class CtrlCAtLine:
+    """A screen on which a certain line makes the user press Ctrl-C."""
+
+    def __init__(self, words):
+        self.words = words
+
+    def write(self, text):
+        if text.startswith(self.words):
+            raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("solver", ["lbfgs", "sgd", "adam"])
+def test_an_interrupted_fit_is_the_fit_of_fewer_iterations(solver):
+    X, y = load_diabetes(return_X_y=True)
+    settings = {"hidden_layer_sizes": (5,), "random_state": 0, "solver": solver, "learning_rate_init": 0.001}
+    est = MLPRegressor(**settings, max_iter=100, verbose=True)
+    with contextlib.redirect_stdout(CtrlCAtLine("Iteration 4,")), pytest.warns(UserWarning, match="interrupted"):
+        est.fit(X, y)
+    with pytest.warns(ConvergenceWarning):
+        same = MLPRegressor(**settings, max_iter=4).fit(X, y)
+    assert (est.n_iter_, est.loss_) == (4, same.loss_)
+    np.testing.assert_array_equal(est.coefs_[0], same.coefs_[0])
+
+
+def test_ctrl_c_while_predicting_raises(data):
+    est = MLPRegressor(hidden_layer_sizes=(500, 500), max_iter=1, random_state=0)
+    with pytest.warns(UserWarning, match="Maximum iterations"):
+        est.fit(data[0][:100], data[1][:100])
+    with CtrlC(0.3) as ctrl_c, pytest.raises(KeyboardInterrupt):
+        est.predict(data[0])
+    assert ctrl_c.took < 5
+
+
+def test_ctrl_c_ends_train_of_a_network_too(data):
+    net = Network(Topology.layered([20, 64, 1]), random_state=0, dtype=np.float32)
+    before = net.parameters.copy()
+    with CtrlC(0.5) as ctrl_c, pytest.warns(UserWarning, match="interrupted"):
+        curve = train(net, *data, n_epochs=10**6, learning_rate=1e-4)
+    assert ctrl_c.took < 5 and len(curve) < 10**6 and (net.parameters != before).any()

@@ -4,12 +4,13 @@
 from contextlib import contextmanager
 from functools import cache
 from threading import Lock
+from typing import Any
 
 from threadpoolctl import ThreadpoolController
 
 _lock = Lock()
 _depth = 0
-_limiter = None
+_limiter: Any = None
 
 
 @cache

@@ -48,7 +48,9 @@ def as_targets(y, n_samples, n_outputs, loss, dtype):
         if len(y) != n_samples:
             raise ValueError(f"expected y for {n_samples} samples, got {len(y)}")
         if len(y) and not 0 <= given.min() <= given.max() < n_outputs:
-            raise ValueError(f"expected class numbers from 0 to {n_outputs - 1} in y, got {given.min()} to {given.max()}")
+            raise ValueError(
+                f"expected class numbers from 0 to {n_outputs - 1} in y, got {given.min()} to {given.max()}"
+            )
         return y
     y = _as_numbers(y, "y", dtype)
     if y.ndim == 1:
@@ -79,7 +81,8 @@ def as_weights(sample_weight, n_samples, dtype):
 def _as_numbers(values, name, dtype):
     """A contiguous array of finite numbers of this type; no copy where it is one already."""
     given = np.asarray(values)
-    if given.dtype.kind not in "fiubO" or given.dtype.kind == "O" and any(isinstance(v, str) for v in given.flat):
+    has_strings = given.dtype.kind == "O" and any(isinstance(value, str) for value in given.flat)
+    if given.dtype.kind not in "fiubO" or has_strings:
         raise TypeError(f"expected numbers in {name}, got {given.dtype}")
     # The sum is not finite if any value is not; only if it is not (it may have overflowed) each value is looked at.
     # Numbers too large for the type become infinite, and are refused as such.

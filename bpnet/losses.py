@@ -41,7 +41,9 @@ def resolve(name, topology):
     matched = activations == {loss.activation}
     if not matched and loss.name != "squared_error":
         expected = "logistic or softmax" if name == "log_loss" else loss.activation
-        raise ValueError(f"loss {name!r} expects outputs with activation {expected}, got {', '.join(sorted(activations))}")
+        raise ValueError(
+            f"loss {name!r} expects outputs with activation {expected}, got {', '.join(sorted(activations))}"
+        )
     return loss, matched
 
 

@@ -61,7 +61,9 @@ class Network:
         net = cls.__new__(cls)
         net._adopt(topology, loss, as_data_type(parameters.dtype))
         if parameters.shape != (topology.n_parameters,) or not parameters.flags.c_contiguous:
-            raise ValueError(f"expected a contiguous vector of {topology.n_parameters} parameters, got {parameters.shape}")
+            raise ValueError(
+                f"expected a contiguous vector of {topology.n_parameters} parameters, got {parameters.shape}"
+            )
         net._parameters = parameters
         return net
 
@@ -162,11 +164,18 @@ class ParameterViews(list):
         self._network, self._assign = network, assign
 
     def __setitem__(self, index, values):
-        for k, value in zip(range(len(self))[index], values, strict=True) if isinstance(index, slice) else [(index, values)]:
+        for k, value in (
+            zip(range(len(self))[index], values, strict=True) if isinstance(index, slice) else [(index, values)]
+        ):
             value = np.asarray(value)
             if value.shape != self[k].shape:
                 raise ValueError(f"expected an array of shape {self[k].shape} for item {k}, got {value.shape}")
             self._assign(self._network, range(len(self))[k], value)
+
+    def _refuse(self, *args, **kwargs):
+        raise TypeError("the layers of a network are fixed: expected an assignment to an item")
+
+    append = extend = insert = pop = remove = clear = sort = reverse = __delitem__ = __iadd__ = __imul__ = _refuse
 
     def __reduce__(self):
         return list, ([np.array(array) for array in self],)

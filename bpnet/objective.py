@@ -43,4 +43,6 @@ class Objective:
     def penalty(self, w):
         """alpha / 2 |w|^2 / sum_n s_n."""
         ranges = self.network.topology.plan.weight_ranges if self.alpha else ()
-        return 0.5 * self.alpha / self.total_weight * sum(float(w[start:stop] @ w[start:stop]) for start, stop in ranges)
+        return (
+            0.5 * self.alpha / self.total_weight * sum(float(w[start:stop] @ w[start:stop]) for start, stop in ranges)
+        )

@@ -9,7 +9,7 @@ class Constant:
         """Called after each epoch, with the number of samples seen in all."""
 
     def stagnated(self, rule):
-        """Called when nothing has improved for long: None to go on, or the reason to stop, a string that may be empty."""
+        """Called when nothing has improved for long: None to go on, or the reason to stop, which may be empty."""
         return ""
 
 

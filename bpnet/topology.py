@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """The shape of a network: layers, who hears whom, and where each parameter lies in the flat vector."""
 
+from collections.abc import Mapping
 from functools import cached_property
+from types import MappingProxyType
 
 import numpy as np
 
@@ -39,7 +41,12 @@ class Layer:
     Layer(3, 'relu', sources=('input', 'h1'))
     """
 
-    __slots__ = ("activation", "bias", "mask", "n_units", "name", "sources")
+    n_units: int
+    activation: str | tuple[str, ...]
+    sources: tuple[str, ...]  # None only until a Topology fills it in
+    name: str | None
+    mask: Mapping[str, np.ndarray]
+    bias: bool
 
     def __init__(self, n_units, activation="tanh", sources=None, name=None, mask=None, bias=True):
         n_units = _count(n_units, "n_units")
@@ -51,7 +58,9 @@ class Layer:
             if function not in CODES:
                 raise ValueError(f"expected an activation out of {', '.join(CODES)}, got {function!r}")
         if not isinstance(activation, str) and "softmax" in activation:
-            raise ValueError("softmax couples all units of a layer: expected it for the whole layer, got it for some units")
+            raise ValueError(
+                "softmax couples all units of a layer: expected it for the whole layer, got it for some units"
+            )
         if isinstance(sources, str):
             sources = (sources,)
         if name is not None and (not isinstance(name, str) or name == INPUT):
@@ -61,7 +70,7 @@ class Layer:
         set_(self, "activation", activation)
         set_(self, "sources", None if sources is None else tuple(sources))
         set_(self, "name", name)
-        set_(self, "mask", {source: _frozen_mask(cells) for source, cells in (mask or {}).items()})
+        set_(self, "mask", MappingProxyType({source: _frozen_mask(cells) for source, cells in (mask or {}).items()}))
         set_(self, "bias", bool(bias))
 
     def __setattr__(self, key, value=None):
@@ -85,13 +94,13 @@ class Layer:
         return hash(self._key())
 
     def __reduce__(self):
-        return Layer, (self.n_units, self.activation, self.sources, self.name, self.mask, self.bias)
+        return Layer, (self.n_units, self.activation, self.sources, self.name, dict(self.mask), self.bias)
 
     def __repr__(self):
         parts = [repr(self.n_units), repr(self.activation)]
         parts += [f"{key}={value!r}" for key in ("sources", "name") if (value := getattr(self, key)) is not None]
         if self.mask:
-            parts.append(f"mask={ {source: cells.tolist() for source, cells in self.mask.items()} !r}")
+            parts.append(f"mask={ {source: cells.tolist() for source, cells in self.mask.items()}!r}")
         return f"Layer({', '.join(parts)}{'' if self.bias else ', bias=False'})"
 
 
@@ -130,7 +139,11 @@ class Topology:
     True
     """
 
-    __slots__ = ("__dict__", "layers", "n_inputs", "n_outputs", "n_parameters", "outputs")
+    n_inputs: int
+    layers: tuple[Layer, ...]
+    outputs: tuple[str, ...]
+    n_outputs: int
+    n_parameters: int
 
     def __init__(self, n_inputs, layers, outputs=None):
         n_inputs = _count(n_inputs, "n_inputs")
@@ -172,6 +185,9 @@ class Topology:
         >>> Topology.layered([8, 32, 1]).n_parameters
         321
         """
+        sizes = list(sizes)
+        if len(sizes) < 2:
+            raise ValueError(f"expected sizes of at least the inputs and the outputs, got {sizes}")
         n_inputs, *hidden, n_outputs = sizes
         names = [activation] * len(hidden) if isinstance(activation, str) else list(activation)
         if len(names) != len(hidden):
@@ -274,9 +290,13 @@ def _resolve(n_inputs, layers):
         if not sources or len(set(sources)) != len(sources):
             raise ValueError(f"layer {name!r}: expected at least one source, each once, got {list(sources)}")
         if unknown := [source for source in sources if source not in sizes]:
-            raise ValueError(f"layer {name!r}: expected sources out of {list(sizes)}, the layers before it, got {unknown}")
+            raise ValueError(
+                f"layer {name!r}: expected sources out of {list(sizes)}, the layers before it, got {unknown}"
+            )
         if strange := set(layer.mask) - set(sources):
-            raise ValueError(f"layer {name!r}: expected masks for its sources {list(sources)}, got one for {sorted(strange)}")
+            raise ValueError(
+                f"layer {name!r}: expected masks for its sources {list(sources)}, got one for {sorted(strange)}"
+            )
         for source, cells in layer.mask.items():
             if cells.shape != (sizes[source], layer.n_units):
                 raise ValueError(
@@ -284,7 +304,9 @@ def _resolve(n_inputs, layers):
                     f"got {cells.shape}"
                 )
             if cells.size > MAX_UNITS:
-                raise ValueError(f"layer {name!r}: a mask of {cells.size} cells is too large, at most {MAX_UNITS} are possible")
+                raise ValueError(
+                    f"layer {name!r}: a mask of {cells.size} cells is too large, at most {MAX_UNITS} are possible"
+                )
         resolved.append(Layer(layer.n_units, layer.activation, sources, name, layer.mask, layer.bias))
         sizes[name] = layer.n_units
         before = name

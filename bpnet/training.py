@@ -2,6 +2,7 @@
 """Mini-batch training of any network: the loop over compiled epochs."""
 
 import warnings
+from numbers import Integral
 
 import numpy as np
 
@@ -98,6 +99,10 @@ def train(
         raise ValueError(f"expected reduction 'sum' or 'mean', got {reduction!r}")
     if not learning_rate > 0 or not alpha >= 0:
         raise ValueError(f"expected learning_rate above 0 and alpha of at least 0, got {learning_rate} and {alpha}")
+    if not isinstance(n_epochs, Integral):
+        raise TypeError(f"expected n_epochs as an integer, got {n_epochs!r}")
+    if n_epochs < 0:
+        raise ValueError(f"expected n_epochs of at least 0, got {n_epochs}")
     data = net._data(X, y, sample_weight)
     if data.n_rows == 0:
         raise ValueError("expected at least one sample, got none")
@@ -106,14 +111,14 @@ def train(
     mean = reduction == "mean"
     epoch = Epoch(net.topology.plan, net._loss, net._reads_raw, data, w, steps, batch_size, alpha, mean)
     random_state = as_random_state(random_state)
-    order = np.arange(data.n_rows) if shuffle else None
+    order = np.arange(data.n_rows)
     curve = []
     try:
         for _ in range(n_epochs):
             if shuffle:
                 shuffle_rows(random_state, order)
-            run_epoch(epoch, order)
-            curve.append(epoch.data_loss / (data.n_rows if mean else 1) + epoch.penalty / (data.n_rows if mean else 1))
+            run_epoch(epoch, order if shuffle else None)
+            curve.append((epoch.data_loss + epoch.penalty) / (data.n_rows if mean else 1))
     except KeyboardInterrupt:
         warnings.warn("Training interrupted by user.", stacklevel=2)
     check_finite(w)

@@ -61,8 +61,10 @@ def remez(function, low, high, degree):
     grid = [(t, *function(t)) for t in grid]
     reference = [40 * i + 20 for i in range(degree + 2)]
     for _ in range(12):
-        rows = [[t**j for j in range(degree + 1)] + [(-1) ** i / w]
-                for i, (t, _, w) in enumerate(grid[k] for k in reference)]
+        rows = [
+            [t**j for j in range(degree + 1)] + [(-1) ** i / w]
+            for i, (t, _, w) in enumerate(grid[k] for k in reference)
+        ]
         solution = mp.lu_solve(mp.matrix(rows), mp.matrix([grid[k][1] for k in reference]))
         coefficients, level = list(solution)[:-1], abs(solution[degree + 1])
         errors = [(evaluate(coefficients, t) - f) * w for t, f, w in grid]
@@ -116,10 +118,20 @@ LARGEST = {"f32": 15, "f64": 39}  # |a| beyond which the Gaussian and its deriva
 EXPM1 = mpf("0.3467")  # a little more than log(2)/2: the quotient n is rounded from a rounded product
 POLYNOMIALS = [
     ("expm1_tail", "expm1(r) = r + r^2 Q(r)", expm1_tail, lambda p: (-EXPM1, EXPM1), {"f32": 4, "f64": 9}),
-    ("log1p_tail", "log1p(x) = x - s (x - z L(z)), s = x / (2 + x), z = s^2", log1p_tail,
-     lambda p: (mpf(0), mpf(1) / 9), {"f32": 3, "f64": 9}),
-    ("normal_tail", f"Phi(-x) = exp(-x^2 / 2) P(q) / (x + {K}), q = (x - {K}) / (x + {K})", normal_tail(K),
-     lambda p: (mpf(-1), mpf(LARGEST[p] - K) / (LARGEST[p] + K)), {"f32": 10, "f64": 22}),
+    (
+        "log1p_tail",
+        "log1p(x) = x - s (x - z L(z)), s = x / (2 + x), z = s^2",
+        log1p_tail,
+        lambda p: (mpf(0), mpf(1) / 9),
+        {"f32": 3, "f64": 9},
+    ),
+    (
+        "normal_tail",
+        f"Phi(-x) = exp(-x^2 / 2) P(q) / (x + {K}), q = (x - {K}) / (x + {K})",
+        normal_tail(K),
+        lambda p: (mpf(-1), mpf(LARGEST[p] - K) / (LARGEST[p] + K)),
+        {"f32": 10, "f64": 22},
+    ),
 ]
 
 
@@ -139,10 +151,13 @@ def main():
             coefficients, grid = remez(function, low, high, degrees[suffix])
             coefficients = [rounded(c, bits) for c in coefficients]
             error = max(abs((evaluate(coefficients, t) - f) * w) for t, f, w in grid)
-            print(f"/* [{mp.nstr(low, 5)}, {mp.nstr(high, 5)}], relative error {mp.nstr(error, 2)}"
-                  f" = 2^{mp.nstr(mp.log(error, 2), 4)} */")
-            print(f"static const {ctype} {name}_{suffix}[] = {{\n"
-                  f"{wrapped([literal(c, bits) for c in coefficients])}}};")
+            print(
+                f"/* [{mp.nstr(low, 5)}, {mp.nstr(high, 5)}], relative error {mp.nstr(error, 2)}"
+                f" = 2^{mp.nstr(mp.log(error, 2), 4)} */"
+            )
+            print(
+                f"static const {ctype} {name}_{suffix}[] = {{\n{wrapped([literal(c, bits) for c in coefficients])}}};"
+            )
     print("\n#endif")
 
 

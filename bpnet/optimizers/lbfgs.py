@@ -19,7 +19,7 @@ def lbfgs(objective, w, *, max_iter, max_fun, tol, verbose=False, loss_scale=1.0
     max_iter, max_fun : int
         Most iterations and most values of the objective.
     tol : float
-        Largest component of the gradient at which the search ends.
+        Largest component of the gradient at which the search ends; SciPy's own limit on the decrease may end it before.
     verbose : bool
         Print a line for each iteration.
     loss_scale : float, default=1.0

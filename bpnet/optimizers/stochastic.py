@@ -3,6 +3,7 @@
 
 import warnings
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -18,7 +19,7 @@ class Progress:
     schedule: object
     loss_curve: list = field(default_factory=list)
     best_loss: float | None = np.inf
-    validation_scores: list | None = None
+    validation_scores: Any = None
     best_validation_score: float | None = None
     best_parameters: np.ndarray | None = None
     n_stagnant: int = 0

@@ -23,7 +23,8 @@ cdef void propagate(
 ) noexcept nogil:
     """a = a0 + z W; a0 may be a, or one row for all where a0_row is 0."""
     cdef int n_in = block.n_in, n_out = block.n_out
-    product(False, False, n, n_out, n_in, z, n_in, _dense(plan, block, w, <floating*> room), n_out, a0, a0_row, a)
+    cdef const floating* weights = _dense(plan, block, w, <floating*> room)
+    product(False, False, n, n_out, n_in, z, n_in, weights, n_out, a0, a0_row, a)
 
 
 cdef void backpropagate(
@@ -31,7 +32,8 @@ cdef void backpropagate(
 ) noexcept nogil:
     """error += delta W'."""
     cdef int n_in = block.n_in, n_out = block.n_out
-    product(False, True, n, n_in, n_out, delta, n_out, _dense(plan, block, w, <floating*> room), n_out, error, n_in, error)
+    cdef const floating* weights = _dense(plan, block, w, <floating*> room)
+    product(False, True, n, n_in, n_out, delta, n_out, weights, n_out, error, n_in, error)
 
 
 cdef void accumulate(

@@ -29,5 +29,9 @@ cdef class Data:
     cdef const void* weight
     cdef object _arrays
 
-cdef Chunk load(Data data, Workspace ws, const Py_ssize_t* order, Py_ssize_t start, int n, const floating* tag) noexcept nogil
-cdef double total_weight(Data data, const Py_ssize_t* order, Py_ssize_t start, Py_ssize_t n, const floating* tag) noexcept nogil
+cdef Chunk load(
+    Data data, Workspace ws, const Py_ssize_t* order, Py_ssize_t start, int n, const floating* tag
+) noexcept nogil
+cdef double total_weight(
+    Data data, const Py_ssize_t* order, Py_ssize_t start, Py_ssize_t n, const floating* tag
+) noexcept nogil

@@ -40,7 +40,9 @@ cdef class Data:
             _check("indptr", indptr, np.intp, (self.n_rows + 1,))
             _check("values", values, self.dtype, (len(values),))
             _check_csr(columns, indptr, len(values), plan.n_inputs)
-            self.values, self.columns, self.indptr = _address(values), <const int*> _address(columns), <const Py_ssize_t*> _address(indptr)
+            self.values = _address(values)
+            self.columns = <const int*> _address(columns)
+            self.indptr = <const Py_ssize_t*> _address(indptr)
         else:
             self.n_rows = len(X)
             _check("X", X, self.dtype, (self.n_rows, plan.n_inputs))
@@ -49,7 +51,8 @@ cdef class Data:
             self.n_targets = plan.n_outputs
             _check("y", y, np.int32, (self.n_rows,))
             if len(y) and not 0 <= y.min() <= y.max() < max(2, self.n_targets):
-                raise ValueError(f"expected class numbers from 0 to {max(2, self.n_targets) - 1}, got {y.min()} to {y.max()}")
+                last = max(2, self.n_targets) - 1
+                raise ValueError(f"expected class numbers from 0 to {last}, got {y.min()} to {y.max()}")
             self.codes = <const int*> _address(y)
         elif y is not None:
             self.n_targets = y.shape[1]
@@ -61,7 +64,9 @@ cdef class Data:
         self._arrays = (X, y, sample_weight)
 
 
-cdef Chunk load(Data data, Workspace ws, const Py_ssize_t* order, Py_ssize_t start, int n, const floating* tag) noexcept nogil:
+cdef Chunk load(
+    Data data, Workspace ws, const Py_ssize_t* order, Py_ssize_t start, int n, const floating* tag
+) noexcept nogil:
     """Rows order[start : start + n] of the data (start ... where order is NULL), ready for the sweeps.
 
     `tag` only names the precision.
@@ -118,7 +123,9 @@ cdef Chunk load(Data data, Workspace ws, const Py_ssize_t* order, Py_ssize_t sta
     return chunk
 
 
-cdef double total_weight(Data data, const Py_ssize_t* order, Py_ssize_t start, Py_ssize_t n, const floating* tag) noexcept nogil:
+cdef double total_weight(
+    Data data, const Py_ssize_t* order, Py_ssize_t start, Py_ssize_t n, const floating* tag
+) noexcept nogil:
     """Sum of the sample weights of these rows; their number where there are none."""
     cdef const floating* weight = <const floating*> data.weight
     cdef double total = 0
@@ -130,10 +137,29 @@ cdef double total_weight(Data data, const Py_ssize_t* order, Py_ssize_t start, P
     return total
 
 
+def check_problem(Plan plan, Data data, w, loss=None):
+    """Raise ValueError unless data, parameters and, where given, the loss fit the plan and each other."""
+    if data.plan is not plan:
+        raise ValueError("the data were prepared for another plan")
+    if w.shape != (plan.n_parameters,) or w.dtype != data.dtype:
+        raise ValueError(f"expected a vector of {plan.n_parameters} {data.dtype}, got {w.shape} of {w.dtype}")
+    if loss is not None and (data.n_targets == 0 or loss.n_raw(data.n_targets) != plan.n_outputs):
+        raise ValueError(f"expected targets for {plan.n_outputs} outputs, got {data.n_targets} columns")
+
+
+def check_order(order, n_rows):
+    """Raise ValueError unless `order` is a contiguous vector of intp with row numbers below n_rows."""
+    if order.dtype != np.intp or order.ndim != 1 or not order.flags.c_contiguous:
+        raise ValueError(f"expected order as a contiguous vector of intp, got {order.dtype} of shape {order.shape}")
+    if len(order) and not 0 <= order.min() <= order.max() < n_rows:
+        raise ValueError(f"expected row numbers from 0 to {n_rows - 1}, got {order.min()} to {order.max()}")
+
+
 def _check(name, array, dtype, shape):
     """Raise unless array is contiguous and of this type and shape."""
     if array.dtype != dtype or array.shape != shape:
-        raise ValueError(f"expected {name} of shape {shape} and type {np.dtype(dtype)}, got {array.shape} and {array.dtype}")
+        expected = f"{name} of shape {shape} and type {np.dtype(dtype)}"
+        raise ValueError(f"expected {expected}, got {array.shape} and {array.dtype}")
     if not array.flags.c_contiguous or not array.dtype.isnative:
         raise ValueError(f"expected {name} to be C-contiguous and in native byte order")
 

@@ -7,6 +7,8 @@ alone. Each door releases the GIL and looks for Ctrl-C some twenty times a secon
 
 import numpy as np
 
+from bpnet._core.data import check_order, check_problem
+
 from cpython.exc cimport PyErr_CheckSignals
 from cython cimport floating
 from libc.string cimport memcpy
@@ -31,7 +33,7 @@ def outputs(Plan plan, w, Data data, bint raw=False, order=None):
     data : Data
     raw : bool, default=False
         a instead of z.
-    order : ndarray of intp, optional
+    order : contiguous ndarray of intp, optional
         Rows to take; all by default.
 
     Returns
@@ -39,14 +41,16 @@ def outputs(Plan plan, w, Data data, bint raw=False, order=None):
     ndarray of shape (n_rows, n_outputs), type of the data
     """
     cdef Reading reading = RAW if raw else OUTPUT
-    _check_parameters(plan, data, w)
+    check_problem(plan, data, w)
+    if order is not None:
+        check_order(order, data.n_rows)
     n = data.n_rows if order is None else len(order)
     out = np.empty((n, plan.n_outputs), data.dtype)
     ws = Workspace(plan, data.dtype, n)
     if data.dtype == np.float32:
-        _outputs[float](plan, w, data, ws, reading, _rows(order), out)
+        _outputs[float](plan, w, data, ws, reading, order, out)
     else:
-        _outputs[double](plan, w, data, ws, reading, _rows(order), out)
+        _outputs[double](plan, w, data, ws, reading, order, out)
     return out
 
 
@@ -68,10 +72,9 @@ def value_and_gradient(Plan plan, Loss loss, bint reads_raw, w, Data data, g=Non
     -------
     float
     """
-    _check_parameters(plan, data, w)
-    _check_targets(plan, loss, data)
+    check_problem(plan, data, w, loss)
     if g is not None:
-        _check_parameters(plan, data, g)
+        check_problem(plan, data, g)
     ws = Workspace(plan, data.dtype, data.n_rows)
     reading = RAW if reads_raw else OUTPUT
     if data.dtype == np.float32:
@@ -81,8 +84,7 @@ def value_and_gradient(Plan plan, Loss loss, bint reads_raw, w, Data data, g=Non
 
 def deltas(Plan plan, Loss loss, bint reads_raw, w, Data data):
     """Error signals delta_j = s_n dE_n/da_j: shape (n_rows, n_units), layer after layer, type of the data."""
-    _check_parameters(plan, data, w)
-    _check_targets(plan, loss, data)
+    check_problem(plan, data, w, loss)
     out = np.empty((data.n_rows, plan.n_units), data.dtype)
     ws = Workspace(plan, data.dtype, data.n_rows)
     reading = RAW if reads_raw else OUTPUT
@@ -171,19 +173,3 @@ cdef double _sweep_loss(
         loss.kind, <const floating*> ws.raw, <const floating*> chunk.y, <const floating*> chunk.weight, 1.0,
         <floating*> ws.seed, <floating*> ws.scratch, NULL, chunk.n, plan.n_outputs,
     )
-
-
-def _check_parameters(Plan plan, Data data, w):
-    if w.shape != (plan.n_parameters,) or w.dtype != data.dtype:
-        raise ValueError(f"expected a vector of {plan.n_parameters} {data.dtype}, got {w.shape} of {w.dtype}")
-    if data.plan is not plan:
-        raise ValueError("the data were prepared for another plan")
-
-
-def _check_targets(Plan plan, Loss loss, Data data):
-    if data.n_targets == 0 or loss.n_raw(data.n_targets) != plan.n_outputs:
-        raise ValueError(f"expected targets for {plan.n_outputs} outputs, got {data.n_targets} columns")
-
-
-def _rows(order):
-    return None if order is None else np.ascontiguousarray(order, np.intp)

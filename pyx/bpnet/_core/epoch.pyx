@@ -3,6 +3,8 @@
 
 import numpy as np
 
+from bpnet._core.data import check_order, check_problem
+
 from cython cimport floating
 from libc.string cimport memset
 
@@ -62,18 +64,17 @@ cdef class Epoch:
     cdef readonly double data_loss       # sums over the batches done; means count as often as their batches have rows
     cdef readonly double penalty
 
-    def __init__(self, Plan plan, Loss loss, bint reads_raw, Data data, w, UpdateRule rule, Py_ssize_t batch_size,
-                 double alpha=0.0, bint mean=True):
-        if w.shape != (plan.n_parameters,) or w.dtype != data.dtype or not w.flags.c_contiguous or not w.flags.writeable:
-            raise ValueError(f"expected w as a writable vector of {plan.n_parameters} {data.dtype}, got {w.shape} of {w.dtype}")
-        if data.plan is not plan:
-            raise ValueError("the data were prepared for another plan")
+    def __init__(
+        self, Plan plan, Loss loss, bint reads_raw, Data data, w, UpdateRule rule, Py_ssize_t batch_size,
+        double alpha=0.0, bint mean=True,
+    ):
+        check_problem(plan, data, w, loss)
+        if not w.flags.c_contiguous or not w.flags.writeable:
+            raise ValueError("expected w to be contiguous and writable")
         if rule.n_parameters != plan.n_parameters or rule.state.dtype != w.dtype:
             raise ValueError("the update rule was made for other parameters than these")
         if batch_size < 1:
             raise ValueError(f"expected batch_size of at least 1, got {batch_size}")
-        if data.n_targets == 0 or loss.n_raw(data.n_targets) != plan.n_outputs:
-            raise ValueError(f"expected targets for {plan.n_outputs} outputs, got {data.n_targets} columns")
         self.plan, self.loss, self.data, self.rule = plan, loss, data, rule
         self.reading = RAW if reads_raw else OUTPUT
         self.ws = Workspace(plan, w.dtype, min(batch_size, data.n_rows))
@@ -84,15 +85,17 @@ cdef class Epoch:
         self.is_float = w.dtype == np.float32
 
     def begin(self, order=None):
-        """Start an epoch over the rows `order` (intp, contiguous; None: all rows as they stand). It is not copied."""
+        """Start an epoch over the rows `order` (contiguous intp; None: all rows as they stand).
+
+        The array is not copied. Its values are checked when it first comes; after that it may be permuted.
+        """
+        if order is not None and order is not self._order:
+            check_order(order, self.data.n_rows)
         self._order = order
         self.order = NULL
-        self.n_rows = self.data.n_rows
         if order is not None:
-            if order.dtype != np.intp or order.ndim != 1 or not order.flags.c_contiguous:
-                raise ValueError(f"expected order as a contiguous vector of intp, got {order.dtype} of shape {order.shape}")
             self.order = <const Py_ssize_t*> <size_t> order.ctypes.data
-            self.n_rows = len(order)
+        self.n_rows = self.data.n_rows if order is None else len(order)
         self.position = 0
         self.data_loss = self.penalty = 0
 

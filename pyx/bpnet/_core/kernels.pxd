@@ -96,7 +96,9 @@ cdef inline void curve(int kind, const floating* a, floating* out, Py_ssize_t n)
         table.f64.curve(kind, a, out, n)
 
 
-cdef inline void add_product(const floating* slope, const floating* error, floating* delta, Py_ssize_t n) noexcept nogil:
+cdef inline void add_product(
+    const floating* slope, const floating* error, floating* delta, Py_ssize_t n
+) noexcept nogil:
     """delta += slope * error."""
     if floating is float:
         table.f32.add_product(slope, error, delta, n)
@@ -128,7 +130,9 @@ cdef inline void add_rows(const floating* delta, floating* g, Py_ssize_t n, Py_s
         table.f64.add_rows(delta, g, n, m)
 
 
-cdef inline void gather(const floating* x, const Py_ssize_t* order, floating* out, Py_ssize_t n, Py_ssize_t m) noexcept nogil:
+cdef inline void gather(
+    const floating* x, const Py_ssize_t* order, floating* out, Py_ssize_t n, Py_ssize_t m
+) noexcept nogil:
     """out = rows order[0], ..., order[n - 1] of x, each of m values."""
     if floating is float:
         table.f32.gather(x, order, out, n, m)

@@ -145,7 +145,9 @@ cdef inline double _squared_error(const floating* z, const floating* y, floating
     return value
 
 
-cdef inline double _binary_log_loss(const floating* a, const floating* y, floating* seed, const floating* e, int m) noexcept nogil:
+cdef inline double _binary_log_loss(
+    const floating* a, const floating* y, floating* seed, const floating* e, int m
+) noexcept nogil:
     """e = exp(-|a|); on entry seed = log(1 + e).
 
     softplus(a) = max(a, 0) + log(1 + e), and delta = (1 - y) sigma(a) - y sigma(-a): a sure and right answer costs
@@ -166,15 +168,17 @@ cdef inline double _binary_log_loss(const floating* a, const floating* y, floati
     return value
 
 
-cdef inline double _multinomial_log_loss(const floating* a, const floating* y, floating* seed, floating* e, int m) noexcept nogil:
+cdef inline double _multinomial_log_loss(
+    const floating* a, const floating* y, floating* seed, floating* e, int m
+) noexcept nogil:
     """-sum_k y_k log p_k with -log p_k = (a_top - a_k) + log(1 + rest), rest = sum of exp(a_j - a_top) without the top.
 
     delta_k = p_k (sum of the other targets) - y_k (sum of the other probabilities): for a right and sure class no
     difference of numbers near one is ever taken.
     """
     cdef double value = 0, log_sum
-    cdef floating rest = 0, total, targets = 0, others
-    cdef Py_ssize_t k, top = 0
+    cdef floating rest = 0, total, targets = 0, others, other_targets
+    cdef Py_ssize_t j, k, top = 0
     for k in range(1, m):
         if a[k] > a[top]:
             top = k
@@ -191,7 +195,13 @@ cdef inline double _multinomial_log_loss(const floating* a, const floating* y, f
         if y[k] != 0:
             value += y[k] * ((<double> a[top] - <double> a[k]) + log_sum)
         others = rest if k == top else total - e[k]
-        seed[k] = (e[k] * (targets - y[k]) - y[k] * others) / total
+        other_targets = targets - y[k]
+        if y[k] > other_targets:   # at most one k: soft labels may be tiny beside it, and a difference would lose them
+            other_targets = 0
+            for j in range(m):
+                if j != k:
+                    other_targets += y[j]
+        seed[k] = (e[k] * other_targets - y[k] * others) / total
     return value
 
 
@@ -238,7 +248,10 @@ cdef void _evaluate_rows(
     cdef int n = <int> raw.shape[0], m = <int> raw.shape[1]
     if n:
         with nogil:
-            evaluate(kind, &raw[0, 0], &y[0, 0], <const floating*> NULL, 1.0, &gradient[0, 0], &scratch[0, 0], &values[0], n, m)
+            evaluate(
+                kind, &raw[0, 0], &y[0, 0], <const floating*> NULL, 1.0,
+                &gradient[0, 0], &scratch[0, 0], &values[0], n, m,
+            )
 
 
 cdef void _curve(LossKind kind, const floating[:, ::1] raw, const floating[:, ::1] y, floating[:, :, ::1] out):
@@ -276,5 +289,6 @@ def _pair(raw, y):
     raw = np.ascontiguousarray(raw)
     y = np.ascontiguousarray(y, dtype=raw.dtype)
     if raw.ndim != 2 or raw.shape[1] == 0 or raw.shape != y.shape:
-        raise ValueError(f"expected raw outputs and targets of one shape (n_samples, n_outputs), got {raw.shape} and {y.shape}")
+        shapes = f"{raw.shape} and {y.shape}"
+        raise ValueError(f"expected raw outputs and targets of one shape (n_samples, n_outputs), got {shapes}")
     return raw, y

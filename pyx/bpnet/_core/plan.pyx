@@ -53,7 +53,8 @@ cdef class Plan:
 
     def __init__(self, n_inputs, layers, outputs):
         sizes = [n_inputs] + [len(layer["activations"]) for layer in layers]
-        layer_rows, block_rows, span_rows, output_rows, cells, ranges = [(n_inputs, -1, -1, 0, 0, 0, 0)], [], [], [], [], []
+        layer_rows, block_rows, span_rows, output_rows = [(n_inputs, -1, -1, 0, 0, 0, 0)], [], [], []
+        cells, ranges = [], []
         offset = column = n_cells = n_outputs = 0
         self.largest_block = 1
         self.reads_sparse = True

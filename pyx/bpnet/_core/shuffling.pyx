@@ -6,10 +6,12 @@ import numpy as np
 from cpython.pycapsule cimport PyCapsule_GetPointer
 from libc.stdint cimport uint32_t
 
+
 cdef extern from "numpy/random/bitgen.h" nogil:
     ctypedef struct bitgen_t:
         void* state
         uint32_t (*next_uint32)(void*) noexcept nogil
+
 
 def shuffle_rows(random_state, Py_ssize_t[::1] order):
     """Shuffle `order` in place: the numbers, and the state left behind, are those of `random_state.shuffle(order)`.
@@ -39,6 +41,7 @@ def shuffle_rows(random_state, Py_ssize_t[::1] order):
     cdef bitgen_t* bits = <bitgen_t*> PyCapsule_GetPointer(bit_generator.capsule, "BitGenerator")
     with bit_generator.lock, nogil:
         _shuffle(bits, &order[0], order.shape[0])
+
 
 cdef void _shuffle(bitgen_t* bits, Py_ssize_t* order, Py_ssize_t n) noexcept nogil:
     """Fisher and Yates from the end; a place is 32 bits under a mask, drawn again while it is too large.

@@ -9,5 +9,9 @@ cdef enum Reading:
     RAW       # a of the outputs
     OUTPUT    # z of the outputs
 
-cdef void forward(Plan plan, const floating* w, Workspace ws, const Chunk* chunk, Reading reading, bint slopes) noexcept nogil
-cdef void backward(Plan plan, const floating* w, Workspace ws, const Chunk* chunk, Reading reading, floating* g) noexcept nogil
+cdef void forward(
+    Plan plan, const floating* w, Workspace ws, const Chunk* chunk, Reading reading, bint slopes
+) noexcept nogil
+cdef void backward(
+    Plan plan, const floating* w, Workspace ws, const Chunk* chunk, Reading reading, floating* g
+) noexcept nogil

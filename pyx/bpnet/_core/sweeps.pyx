@@ -14,7 +14,9 @@ from bpnet._core.kernels cimport BPNET_SOFTMAX
 from bpnet._core.plan cimport Block, Layer, Output
 
 
-cdef void forward(Plan plan, const floating* w, Workspace ws, const Chunk* chunk, Reading reading, bint slopes) noexcept nogil:
+cdef void forward(
+    Plan plan, const floating* w, Workspace ws, const Chunk* chunk, Reading reading, bint slopes
+) noexcept nogil:
     """a_j = sum_i w_ji z_i + b_j,  z_j = h(a_j)   (5.48, 5.49).
 
     ws.raw becomes a or z of the outputs; ws.slope becomes h'(a) where `slopes` asks for it.
@@ -51,7 +53,9 @@ cdef void forward(Plan plan, const floating* w, Workspace ws, const Chunk* chunk
             _read_outputs(plan, l, a, <floating*> ws.raw, n)
 
 
-cdef void backward(Plan plan, const floating* w, Workspace ws, const Chunk* chunk, Reading reading, floating* g) noexcept nogil:
+cdef void backward(
+    Plan plan, const floating* w, Workspace ws, const Chunk* chunk, Reading reading, floating* g
+) noexcept nogil:
     """delta_j = h'(a_j) sum_k w_kj delta_k,  dE/dw_ji = delta_j z_i   (5.56, 5.53).
 
     On entry ws.seed is dE/da of the outputs where reading is RAW, dE/dz where it is OUTPUT; z and slope are those
@@ -104,7 +108,8 @@ cdef void _activate(Plan plan, const Layer* layer, floating* a, floating* slope,
 
 
 cdef void _add_delta(
-    Plan plan, const Layer* layer, const floating* z, const floating* slope, const floating* error, floating* delta, int n,
+    Plan plan, const Layer* layer, const floating* z, const floating* slope, const floating* error, floating* delta,
+    int n,
 ) noexcept nogil:
     """delta += h'(a) error; for softmax delta_j += z_j (error_j - sum_k z_k error_k)."""
     cdef Py_ssize_t i, j, m = layer.n_units

@@ -55,6 +55,8 @@ cdef class GradientDescent(UpdateRule):
     """
 
     def __init__(self, n_parameters, dtype, rate, momentum=0.0, nesterov=False):
+        if not 0 <= momentum <= 1:
+            raise ValueError(f"expected momentum from 0 to 1, got {momentum}")
         self.momentum = momentum
         self.nesterov = nesterov
         self._start(rate, np.zeros((1 if momentum else 0, n_parameters), dtype))
@@ -85,6 +87,8 @@ cdef class Adam(UpdateRule):
     """
 
     def __init__(self, n_parameters, dtype, rate, beta_1=0.9, beta_2=0.999, epsilon=1e-8):
+        if not (0 <= beta_1 < 1 and 0 <= beta_2 < 1 and epsilon > 0):
+            raise ValueError(f"expected betas in [0, 1) and epsilon above 0, got {beta_1}, {beta_2} and {epsilon}")
         self.beta_1 = beta_1
         self.beta_2 = beta_2
         self.epsilon = epsilon

@@ -98,6 +98,14 @@ def test_a_diverging_fit_ends_at_once(capsys):
     assert capsys.readouterr().out.count("Iteration") < 5
 
 
+def test_scores_of_classes_from_outputs_that_are_no_numbers_are_nan():
+    a, b = both("MLPClassifier", solver="sgd", learning_rate_init=1e308, max_iter=5, early_stopping=True)
+    with np.errstate(all="ignore"):
+        a.fit(X, LABELS)
+    assert not np.isnan(a.validation_scores_).any()
+    assert np.isnan(b.fit(X, LABELS).validation_scores_[1:]).all() and np.isfinite(b.coefs_[0]).all()
+
+
 # lbfgs.
 
 

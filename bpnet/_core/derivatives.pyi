@@ -2,14 +2,14 @@
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from bpnet._core.data import Data
 from bpnet._core.losses import Loss
 from bpnet._core.plan import Plan
 
 def outputs(
-    plan: Plan, w: NDArray[np.floating[Any]], data: Data, raw: bool = False, order: ArrayLike | None = None
+    plan: Plan, w: NDArray[np.floating[Any]], data: Data, raw: bool = False, order: NDArray[np.intp] | None = None
 ) -> NDArray[np.floating[Any]]: ...
 def value_and_gradient(
     plan: Plan,

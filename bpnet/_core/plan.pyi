@@ -1,17 +1,9 @@
 # SPDX-License-Identifier: BSD-3-Clause
 from collections.abc import Mapping, Sequence
-from typing import Any, Final, NoReturn
+from typing import Any, NoReturn
 
 import numpy as np
 from numpy.typing import DTypeLike
-
-SPAN: Final[np.dtype[np.void]]
-BLOCK: Final[np.dtype[np.void]]
-LAYER: Final[np.dtype[np.void]]
-OUTPUT: Final[np.dtype[np.void]]
-CHUNK_BYTES: Final[int]
-MIN_ROWS: Final[int]
-MAX_ROWS: Final[int]
 
 class Plan:
     def __init__(self, n_inputs: int, layers: Sequence[Mapping[str, Any]], outputs: Sequence[int]) -> None: ...

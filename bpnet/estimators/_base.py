@@ -83,7 +83,7 @@ class BaseMLP(BaseEstimator):
         draft = copy(self)
         draft._fit(X, y, sample_weight, incremental)
         # In one step, also for threads that predict meanwhile; and attributes that the draft lost are gone.
-        self.__dict__ = vars(draft)
+        self.__dict__ = draft.__dict__
         return self
 
     def _fit(self, X, y, sample_weight, incremental):
@@ -91,7 +91,8 @@ class BaseMLP(BaseEstimator):
         X, y, sample_weight = self._validate(X, y, sample_weight, goes_on, incremental)
         random_state = check_random_state(self.random_state)
         network = self._build(X, y, random_state, goes_on)
-        data = Data(network.topology.plan, as_csr(X, X.shape[1], X.dtype) if hasattr(X, "tocsr") else X, y, sample_weight)
+        X = as_csr(X, X.shape[1], X.dtype) if hasattr(X, "tocsr") else X
+        data = Data(network.topology.plan, X, y, sample_weight)
         with one_blas_thread():
             if self.solver == "lbfgs":
                 self._fit_lbfgs(network, data, sample_weight)
@@ -188,8 +189,8 @@ class BaseMLP(BaseEstimator):
         )
         if not converged and not incremental:
             warnings.warn(
-                f"Stochastic Optimizer: Maximum iterations ({self.max_iter}) reached and the optimization hasn't converged "
-                "yet.",
+                f"Stochastic Optimizer: Maximum iterations ({self.max_iter}) reached and the optimization hasn't "
+                "converged yet.",
                 ConvergenceWarning,
                 stacklevel=2,
             )

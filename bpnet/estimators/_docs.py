@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """The parts that the docstrings of the regressor and the classifier share."""
 
-PARAMETERS = '''hidden_layer_sizes : int or array-like of int, default=(100,)
+PARAMETERS = """hidden_layer_sizes : int or array-like of int, default=(100,)
         Units of each hidden layer; ``()`` is a linear model.
     activation : {'identity', 'logistic', 'tanh', 'relu'}, default='relu'
         Of the hidden units.
@@ -47,9 +47,9 @@ PARAMETERS = '''hidden_layer_sizes : int or array-like of int, default=(100,)
     n_iter_no_change : int, default=10
         Epochs without improvement to bear before training stops or slows down.
     max_fun : int, default=15000
-        Most evaluations of the loss by 'lbfgs'.'''
+        Most evaluations of the loss by 'lbfgs'."""
 
-ATTRIBUTES = '''coefs_, intercepts_ : list of ndarray
+ATTRIBUTES = """coefs_, intercepts_ : list of ndarray
         Weights (units before, units) and biases of each layer: views of the network's parameters, so writing into
         them or assigning an item changes the network.
     network_ : Network
@@ -74,7 +74,7 @@ ATTRIBUTES = '''coefs_, intercepts_ : list of ndarray
         Activation of the output units.
     n_features_in_ : int
     feature_names_in_ : ndarray of str
-        Only where X had names for all its columns.'''
+        Only where X had names for all its columns."""
 
 
 def share_docs(score):

@@ -55,7 +55,10 @@ class MLPRegressor(RegressorMixin, BaseMLP):
     0.5
     """
 
-    _parameter_constraints: dict = {**BaseMLP._parameter_constraints, "loss": [StrOptions({"squared_error", "poisson"})]}
+    _parameter_constraints: dict = {
+        **BaseMLP._parameter_constraints,
+        "loss": [StrOptions({"squared_error", "poisson"})],
+    }
     _y_numeric = True
     _predicts_from_raw = False
 

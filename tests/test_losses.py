@@ -116,6 +116,12 @@ def test_sure_and_right_answer_keeps_its_tiny_loss(name, a):
     assert Loss(name).gradient(raw, y)[0, 0] == pytest.approx(-np.exp(-a), rel=1e-15, abs=0)
 
 
+def test_targets_tiny_beside_another_keep_their_part_of_the_derivative():
+    # delta_0 = p_0 * 1e-20 - p_1 with p_1 = 1e-30: the difference 1 - (1 - 1e-20) would give -1e-30 alone.
+    delta = Loss("multinomial_log_loss").gradient(np.array([[0.0, -69.0775527898213705]]), np.array([[1.0, 1e-20]]))
+    assert_allclose(delta, [[1e-20, -1e-20]], rtol=1e-9)
+
+
 def test_two_classes_are_the_binary_case(rng):
     a, labels = 10 * rng.normal(size=(50, 1)), rng.integers(0, 2, (50, 1)).astype(float)
     two, targets = np.hstack([a, np.zeros_like(a)]), np.hstack([labels, 1 - labels])

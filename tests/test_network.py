@@ -209,6 +209,12 @@ def test_memory_mapped_network_predicts_and_says_that_it_is_read_only(net, tmp_p
         twin.parameters[0] = 1
 
 
+def test_views_cannot_be_lengthened_or_reordered(net):
+    for change in (lambda: net.coefs.append(0), lambda: net.coefs.pop(), lambda: net.intercepts.reverse()):
+        with pytest.raises(TypeError, match="the layers of a network are fixed"):
+            change()
+
+
 def test_views_are_lists(net):
     assert isinstance(net.coefs, list) and len(net.coefs) == 3
     assert [view.shape for view in net.coefs] == [(4, 5), (5, 3), (3, 2)]

@@ -139,6 +139,8 @@ def test_layered_is_a_chain_of_complete_layers():
     assert Topology.layered([2, 1]) == Topology(2, [Layer(1, "identity")])
     with pytest.raises(ValueError, match="expected one activation or 2, one per hidden layer, got 1"):
         Topology.layered([2, 3, 4, 1], ["relu"])
+    with pytest.raises(ValueError, match=r"expected sizes of at least the inputs and the outputs, got \[3\]"):
+        Topology.layered([3])
 
 
 @pytest.mark.parametrize("thing", [Topology.layered([2, 1]), Layer(2)], ids=["Topology", "Layer"])
@@ -157,6 +159,8 @@ def test_masks_are_copies_that_cannot_be_written():
     assert layer.mask["input"].all()
     with pytest.raises(ValueError, match="read-only"):
         layer.mask["input"][0, 0] = False
+    with pytest.raises(TypeError, match="does not support item"):
+        layer.mask["h1"] = cells
 
 
 @pytest.mark.parametrize(

@@ -139,6 +139,21 @@ def test_other_types_are_refused(dtype):
         GradientDescent(3, dtype, 0.1)
 
 
+@pytest.mark.parametrize(
+    ("kind", "settings", "message"),
+    [
+        (GradientDescent, {"momentum": -0.1}, "expected momentum from 0 to 1, got -0.1"),
+        (GradientDescent, {"momentum": np.nan}, "expected momentum from 0 to 1, got nan"),
+        (Adam, {"beta_1": 1.0}, "expected betas in"),
+        (Adam, {"beta_2": -0.5}, "expected betas in"),
+        (Adam, {"epsilon": 0.0}, "epsilon above 0"),
+    ],
+)
+def test_settings_out_of_range_are_refused(kind, settings, message):
+    with pytest.raises(ValueError, match=message):
+        kind(3, "f8", 0.1, **settings)
+
+
 @pytest.mark.parametrize("kind", COMPILED.values())
 def test_unknown_settings_are_refused(kind):
     with pytest.raises(TypeError, match="unexpected keyword argument"):

@@ -4,6 +4,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bpnet._core.losses import Loss
 from bpnet._core.plan import Plan
 
 class Data:
@@ -24,3 +25,4 @@ class Data:
     def dtype(self) -> np.dtype[np.floating[Any]]: ...
 
 def check_order(order: NDArray[np.intp], n_rows: int) -> None: ...
+def check_problem(plan: Plan, data: Data, w: NDArray[np.floating[Any]], loss: Loss | None = None) -> None: ...

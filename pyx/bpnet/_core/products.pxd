@@ -7,8 +7,9 @@ from scipy.linalg.cython_blas cimport dgemm, sgemm
 from bpnet._core.kernels cimport table
 
 cdef enum:
-    # Multiplications up to which our kernel is at least level with OpenBLAS (Zen 3, AVX2: 200 x 64 x 64).
-    SMALL = 1 << 20
+    # Multiplications up to which our kernel is at least level with OpenBLAS (Zen 3, AVX2: 200 x 64 x 64). Written
+    # out, for Cython 3.3 fails on an expression here when it checks for overflow.
+    SMALL = 1_048_576
 
 
 cdef inline void product(

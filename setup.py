@@ -19,11 +19,10 @@ KERNELS = CORE / "kernels"
 DEBUG = os.environ.get("BPNET_DEBUG", "0") not in ("", "0")
 MSVC = sys.platform == "win32" and "MSC" in sys.version
 
-# The instruction-set levels of the kernels and the flags that select them.
+# The instruction-set levels of the kernels and the flags that select them; NumPy, too, wants v2 at least.
 LEVELS = {"generic": []}
 if not MSVC and platform.machine().lower() in ("x86_64", "amd64"):
-    # 256-bit vectors also on level 4: 512-bit ones lower the clock of many machines.
-    LEVELS |= {"v3": ["-march=x86-64-v3"], "v4": ["-march=x86-64-v4"]}
+    LEVELS = {level: [f"-march=x86-64-{level}"] for level in ("v2", "v3", "v4")}
 
 # -fno-math-errno and -fno-trapping-math let loops with sqrt and ternaries become vector code; neither changes a value.
 OPTIMISED = ["-O3", "-fno-math-errno", "-fno-trapping-math"]

@@ -13,10 +13,11 @@ _HOME = {
     "Network": "bpnet.network",
     "Topology": "bpnet.topology",
     "check_gradient": "bpnet.checks",
+    "show_config": "bpnet._config",
     "train": "bpnet.training",
 }
 
-__all__ = ["Layer", "MLPClassifier", "MLPRegressor", "Network", "Topology", "check_gradient", "train"]
+__all__ = ["Layer", "MLPClassifier", "MLPRegressor", "Network", "Topology", "check_gradient", "show_config", "train"]
 
 
 def __getattr__(name):

@@ -2,6 +2,7 @@
 """The estimators from outside: scikit-learn's parameters, attributes, warnings and texts, in every mode of fitting."""
 
 import inspect
+import re
 import warnings
 
 import numpy as np

@@ -56,6 +56,15 @@ def test_log_probabilities_stay_finite():
     assert np.isfinite(b.predict_log_proba(X * 1e4)).all()
 
 
+def test_both_probabilities_keep_their_digits():
+    a, b = (est.fit(X, LABELS == 1) for est in both("MLPClassifier", hidden_layer_sizes=()))
+    for est in (a, b):
+        est.coefs_, est.intercepts_ = [np.zeros((4, 1))], [np.array([50.0])]
+    assert a.predict_proba(X[:1])[0, 0] == 0
+    assert b.predict_proba(X[:1])[0, 0] == pytest.approx(1.928749847963918e-22, rel=1e-14)  # 1 / (1 + exp(50))
+    assert b.predict_proba(X[:1])[0, 1] == 1
+
+
 def test_classes_are_read_from_raw_outputs():
     a, b = both("MLPClassifier", hidden_layer_sizes=())
     for est in (a, b):

@@ -78,10 +78,10 @@ class BaseMLP(BaseEstimator):
         """
         return self._learn(X, y, sample_weight, incremental=False)
 
-    def _learn(self, X, y, sample_weight, incremental):
+    def _learn(self, X, y, sample_weight, incremental, **more):
         """Fit a draft of the estimator and, if all went well, take over what it has learnt in one step."""
         draft = copy(self)
-        draft._fit(X, y, sample_weight, incremental)
+        draft._fit(X, y, sample_weight, incremental, **more)
         # In one step, also for threads that predict meanwhile; and attributes that the draft lost are gone.
         self.__dict__ = draft.__dict__
         return self

@@ -9,6 +9,7 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import _check_partial_fit_first_call, type_of_target, unique_labels
 from sklearn.utils.validation import column_or_1d
 
+from bpnet._core.activations import evaluate
 from bpnet.estimators._base import BaseMLP
 from bpnet.estimators._docs import share_docs
 from bpnet.estimators._split import stratified_split
@@ -137,8 +138,11 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         -------
         ndarray of shape (n_samples, n_classes)
         """
-        p = self._outputs(X)
-        return np.hstack([1 - p, p]) if self.n_outputs_ == 1 else p
+        if self.n_outputs_ > 1:
+            return self._outputs(X)
+        # sigma(-a), not 1 - sigma(a): a small probability keeps its digits on either side.
+        a = self._outputs(X, raw=True)
+        return evaluate("logistic", np.hstack([-a, a]))[0]
 
     def predict_log_proba(self, X):
         """Logarithm of each class's probability, from the raw outputs: exact also where a probability rounds to 0 or 1.
@@ -187,14 +191,12 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         -------
         self : object
         """
-        return self._learn((X, classes), y, sample_weight, incremental=True)
+        return self._learn(X, y, sample_weight, incremental=True, classes=classes)
 
-    def _fit(self, X, y, sample_weight, incremental):
-        if incremental:
-            X, classes = X
-            if _check_partial_fit_first_call(self, classes):
-                self._label_binarizer = LabelBinarizer()
-                self._label_binarizer.fit(y if type_of_target(y).startswith("multilabel") else classes)
+    def _fit(self, X, y, sample_weight, incremental, classes=None):
+        if incremental and _check_partial_fit_first_call(self, classes):
+            self._label_binarizer = LabelBinarizer()
+            self._label_binarizer.fit(y if type_of_target(y).startswith("multilabel") else classes)
         super()._fit(X, y, sample_weight, incremental)
 
     def _encode(self, y, dtype, goes_on, incremental):

@@ -19,7 +19,7 @@ def show_config():
     """
     from threadpoolctl import threadpool_info
 
-    import bpnet._core.blocks  # noqa: F401  loads the BLAS
+    import bpnet._core.derivatives  # noqa: F401  loads the BLAS
 
     print(f"bpnet {metadata.version('bpnet')}: level {LEVEL} of {', '.join(LEVELS)} on {platform.machine()}")
     for pool in threadpool_info():

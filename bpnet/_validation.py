@@ -36,8 +36,12 @@ def as_csr(X, n_inputs, dtype):
     X = X.tocsr()
     if X.ndim != 2 or X.shape[1] != n_inputs:
         raise ValueError(f"expected X of shape (n_samples, {n_inputs}), got {X.shape}")
-    values = _as_numbers(X.data, "X", dtype)
-    return values, np.ascontiguousarray(X.indices, np.int32), np.ascontiguousarray(X.indptr, np.intp)
+    n_entries = int(X.indptr[-1])  # there may be room for more
+    values = _as_numbers(X.data[:n_entries], "X", dtype)
+    columns = X.indices[:n_entries]
+    if n_entries and not 0 <= columns.min() <= columns.max() < n_inputs:
+        raise ValueError(f"expected columns from 0 to {n_inputs - 1} in X, got {columns.min()} to {columns.max()}")
+    return values, np.ascontiguousarray(columns, np.int32), np.ascontiguousarray(X.indptr, np.intp)
 
 
 def as_targets(y, n_samples, n_outputs, loss, dtype):
@@ -87,8 +91,8 @@ def _as_numbers(values, name, dtype):
     # The sum is not finite if any value is not; only if it is not (it may have overflowed) each value is looked at.
     # Numbers too large for the type become infinite, and are refused as such.
     with np.errstate(over="ignore", invalid="ignore"):
-        array = np.ascontiguousarray(given, dtype).reshape(given.shape)
+        array = np.require(given, dtype, ["C", "A"]).reshape(given.shape)
         suspicious = not np.isfinite(array.sum())
     if suspicious and not np.isfinite(array).all():
-        raise ValueError(f"expected finite numbers in {name}, got NaN or infinity")
+        raise ValueError(f"expected finite numbers in {name}, got NaN, infinity or one too large for {np.dtype(dtype)}")
     return array

@@ -58,12 +58,14 @@ class Network:
     @classmethod
     def from_parameters(cls, topology, parameters, loss="squared_error"):
         """Network around a given vector, which is not copied: shape (n_parameters,), float32 or float64, contiguous."""
-        net = cls.__new__(cls)
-        net._adopt(topology, loss, as_data_type(parameters.dtype))
+        if not isinstance(topology, Topology) or not isinstance(parameters, np.ndarray):
+            raise TypeError(f"expected a Topology and an array, got {topology!r} and {type(parameters).__name__}")
         if parameters.shape != (topology.n_parameters,) or not parameters.flags.c_contiguous:
             raise ValueError(
                 f"expected a contiguous vector of {topology.n_parameters} parameters, got {parameters.shape}"
             )
+        net = cls.__new__(cls)
+        net._adopt(topology, loss, as_data_type(parameters.dtype))
         net._parameters = parameters
         return net
 
@@ -72,6 +74,7 @@ class Network:
         self.dtype = dtype
         self.loss_name = loss
         self._loss, self._reads_raw = losses.resolve(loss, topology)
+        self._plan = topology.plan
 
     @property
     def parameters(self):
@@ -80,6 +83,8 @@ class Network:
 
     @parameters.setter
     def parameters(self, values):
+        if np.shape(values) != self._parameters.shape:
+            raise ValueError(f"expected {len(self._parameters)} parameters, got an array of shape {np.shape(values)}")
         self._parameters[...] = values
 
     @property
@@ -94,16 +99,16 @@ class Network:
 
     def predict(self, X):
         """Outputs z: shape (n_samples, n_outputs). Cost O(n_samples W)."""
-        return derivatives.outputs(self.topology.plan, self._parameters, self._data(X))
+        return derivatives.outputs(self._plan, self._parameters, self._data(X))
 
     def predict_raw(self, X):
         """Weighted sums a into the output units: shape (n_samples, n_outputs)."""
-        return derivatives.outputs(self.topology.plan, self._parameters, self._data(X), True)
+        return derivatives.outputs(self._plan, self._parameters, self._data(X), True)
 
     def loss(self, X, y, sample_weight=None):
         """E = sum_n s_n E_n, a float. Cost O(n_samples W)."""
         data = self._data(X, y, sample_weight)
-        return derivatives.value_and_gradient(self.topology.plan, self._loss, self._reads_raw, self._parameters, data)
+        return derivatives.value_and_gradient(self._plan, self._loss, self._reads_raw, self._parameters, data)
 
     def gradient(self, X, y, sample_weight=None):
         """dE/dw: shape (n_parameters,). Cost O(n_samples W), about three times that of `loss`."""
@@ -114,7 +119,7 @@ class Network:
         data = self._data(X, y, sample_weight)
         gradient = np.zeros_like(self._parameters)
         value = derivatives.value_and_gradient(
-            self.topology.plan, self._loss, self._reads_raw, self._parameters, data, gradient
+            self._plan, self._loss, self._reads_raw, self._parameters, data, gradient
         )
         return value, gradient
 
@@ -128,7 +133,7 @@ class Network:
         ndarray of shape (n_samples, n_units)
         """
         data = self._data(X, y, sample_weight)
-        return derivatives.deltas(self.topology.plan, self._loss, self._reads_raw, self._parameters, data)
+        return derivatives.deltas(self._plan, self._loss, self._reads_raw, self._parameters, data)
 
     def _data(self, X, y=None, sample_weight=None):
         """The arguments in the form the core reads."""
@@ -137,14 +142,13 @@ class Network:
         n_samples = len(X[2]) - 1 if isinstance(X, tuple) else len(X)
         if y is not None:
             y = as_targets(y, n_samples, n_outputs, self._loss, self.dtype)
-        return Data(self.topology.plan, X, y, as_weights(sample_weight, n_samples, self.dtype))
+        return Data(self._plan, X, y, as_weights(sample_weight, n_samples, self.dtype))
 
     def __getstate__(self):
         return {"topology": self.topology, "loss": self.loss_name, "parameters": self._parameters}
 
     def __setstate__(self, state):
         parameters = np.ascontiguousarray(state["parameters"])
-        # Memory-mapped by joblib, they would be read-only.
         self.__dict__ = vars(Network.from_parameters(state["topology"], parameters, state["loss"]))
 
     def __repr__(self):
@@ -164,13 +168,17 @@ class ParameterViews(list):
         self._network, self._assign = network, assign
 
     def __setitem__(self, index, values):
-        for k, value in (
-            zip(range(len(self))[index], values, strict=True) if isinstance(index, slice) else [(index, values)]
-        ):
-            value = np.asarray(value)
-            if value.shape != self[k].shape:
-                raise ValueError(f"expected an array of shape {self[k].shape} for item {k}, got {value.shape}")
-            self._assign(self._network, range(len(self))[k], value)
+        places = range(len(self))[index]
+        places, values = (list(places), list(values)) if isinstance(index, slice) else ([places], [values])
+        if len(values) != len(places):
+            raise ValueError(f"expected {len(places)} arrays, got {len(values)}")
+        # All are checked before the first is written.
+        arrays = [np.asarray(value, self._network.dtype) for value in values]
+        for k, array in zip(places, arrays, strict=True):
+            if array.shape != self[k].shape:
+                raise ValueError(f"expected an array of shape {self[k].shape} for item {k}, got {array.shape}")
+        for k, array in zip(places, arrays, strict=True):
+            super().__setitem__(k, self._assign(self._network, k, array))
 
     def _refuse(self, *args, **kwargs):
         raise TypeError("the layers of a network are fixed: expected an assignment to an item")
@@ -190,7 +198,9 @@ def _masks(net, k):
     layer = topology.layers[k]
     if not layer.mask:
         return None
-    return np.vstack([topology._blocks[source, layer.name] >= 0 for source in layer.sources])
+    sizes = {"input": topology.n_inputs} | {other.name: other.n_units for other in topology.layers}
+    complete = {source: np.ones((sizes[source], layer.n_units), bool) for source in layer.sources}
+    return np.vstack([layer.mask.get(source, complete[source]) for source in layer.sources])
 
 
 def _coefs(net, k):
@@ -208,6 +218,7 @@ def _set_coefs(net, k, value):
     start, stop = net.topology.plan.weight_ranges[k]
     mask = _masks(net, k)
     net.parameters[start:stop] = value.reshape(-1) if mask is None else value[mask]
+    return _coefs(net, k)
 
 
 def _intercepts(net, k):
@@ -217,3 +228,4 @@ def _intercepts(net, k):
 
 def _set_intercepts(net, k, value):
     _intercepts(net, k)[...] = value
+    return _intercepts(net, k)

@@ -51,7 +51,7 @@ class Layer:
     def __init__(self, n_units, activation="tanh", sources=None, name=None, mask=None, bias=True):
         n_units = _count(n_units, "n_units")
         if not isinstance(activation, str):
-            activation = tuple(activation)
+            activation = tuple(map(str, activation))
             if len(activation) != n_units:
                 raise ValueError(f"expected one activation or {n_units}, one per unit, got {len(activation)}")
         for function in {activation} if isinstance(activation, str) else set(activation):
@@ -281,7 +281,7 @@ def _resolve(n_inputs, layers):
     for layer in layers:
         if not isinstance(layer, Layer):
             raise TypeError(f"expected a sequence of Layer, got {layer!r}")
-    names = [layer.name or ("output" if layer is layers[-1] else f"h{k}") for k, layer in enumerate(layers, start=1)]
+    names = [layer.name or ("output" if k == len(layers) else f"h{k}") for k, layer in enumerate(layers, start=1)]
     if len(set(names)) != len(names):
         raise ValueError(f"expected layers of different names, got {names}")
     sizes, resolved, before = {INPUT: n_inputs}, [], INPUT

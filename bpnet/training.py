@@ -6,6 +6,7 @@ from numbers import Integral
 
 import numpy as np
 
+from bpnet._blas_threads import one_blas_thread
 from bpnet._core.epoch import Epoch
 from bpnet._core.shuffling import shuffle_rows as shuffle_rows
 from bpnet._core.updates import Adam, GradientDescent
@@ -106,6 +107,10 @@ def train(
     data = net._data(X, y, sample_weight)
     if data.n_rows == 0:
         raise ValueError("expected at least one sample, got none")
+    if isinstance(batch_size, Integral):
+        batch_size = min(batch_size, data.n_rows)
+    if not net.parameters.flags.writeable:
+        raise ValueError("expected a network whose parameters can be written, got read-only ones: copy the network")
     w = net.parameters.copy()
     steps = RULES[rule](len(w), net.dtype, learning_rate, **settings)
     mean = reduction == "mean"
@@ -114,11 +119,12 @@ def train(
     order = np.arange(data.n_rows)
     curve = []
     try:
-        for _ in range(n_epochs):
-            if shuffle:
-                shuffle_rows(random_state, order)
-            run_epoch(epoch, order if shuffle else None)
-            curve.append((epoch.data_loss + epoch.penalty) / (data.n_rows if mean else 1))
+        with one_blas_thread():
+            for _ in range(n_epochs):
+                if shuffle:
+                    shuffle_rows(random_state, order)
+                run_epoch(epoch, order if shuffle else None)
+                curve.append((epoch.data_loss + epoch.penalty) / (data.n_rows if mean else 1))
     except KeyboardInterrupt:
         warnings.warn("Training interrupted by user.", stacklevel=2)
     check_finite(w)

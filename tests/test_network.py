@@ -13,7 +13,7 @@ import scipy.sparse as sp
 from numpy.testing import assert_allclose, assert_array_equal
 from problems import GRAPHS, assert_near, make
 
-from bpnet import Layer, Network, Topology
+from bpnet import Layer, Network, Topology, train
 
 
 @pytest.fixture(params=GRAPHS)
@@ -162,7 +162,7 @@ def test_item_of_another_shape_is_refused(net, index, shape):
 
 
 def test_slice_of_another_length_is_refused(net):
-    with pytest.raises(ValueError, match="argument 2 is shorter"):
+    with pytest.raises(ValueError, match="expected 3 arrays, got 2"):
         net.coefs[:] = net.coefs[:2]
     with pytest.raises(IndexError):
         net.coefs[3] = np.zeros((2, 2))
@@ -207,6 +207,17 @@ def test_memory_mapped_network_predicts_and_says_that_it_is_read_only(net, tmp_p
     assert_array_equal(twin.predict(np.ones((2, 4))), net.predict(np.ones((2, 4))))
     with pytest.raises(ValueError, match="read-only"):
         twin.parameters[0] = 1
+
+
+def test_assignment_that_fails_changes_nothing(net):
+    before = net.parameters.copy()
+    for wrong in (
+        [np.zeros_like(net.coefs[0]), *[np.zeros((9, 9))] * (len(net.coefs) - 1)],
+        [np.zeros_like(net.coefs[0])],
+    ):
+        with pytest.raises(ValueError, match="expected"):
+            net.coefs[:] = wrong
+        assert_array_equal(net.parameters, before)
 
 
 def test_views_cannot_be_lengthened_or_reordered(net):
@@ -316,9 +327,9 @@ def _spoiled(array, value):
 @pytest.mark.parametrize(
     ("error", "message", "bad"),
     [
-        (ValueError, "expected finite numbers in X, got NaN or infinity", _spoiled(X, np.nan)),
-        (ValueError, "expected finite numbers in X, got NaN or infinity", _spoiled(X, np.inf)),
-        (ValueError, "expected finite numbers in X, got NaN or infinity", _spoiled(X, -np.inf)),
+        (ValueError, "expected finite numbers in X, got NaN, infinity", _spoiled(X, np.nan)),
+        (ValueError, "expected finite numbers in X, got NaN, infinity", _spoiled(X, np.inf)),
+        (ValueError, "expected finite numbers in X, got NaN, infinity", _spoiled(X, -np.inf)),
         (ValueError, "expected finite numbers in X", _spoiled(_spoiled(X, np.inf)[::-1], -np.inf)),
         (ValueError, "expected finite numbers in X", sp.csr_array(_spoiled(X, np.nan))),
         (ValueError, r"expected X of shape \(n_samples, 4\), got \(7, 3\)", X[:, :3]),
@@ -350,7 +361,7 @@ def test_numbers_too_large_for_float32_are_refused(net):
 @pytest.mark.parametrize(
     ("error", "message", "bad"),
     [
-        (ValueError, "expected finite numbers in y, got NaN or infinity", _spoiled(Y, np.nan)),
+        (ValueError, "expected finite numbers in y, got NaN, infinity", _spoiled(Y, np.nan)),
         (ValueError, r"expected y of shape \(7, 2\), got \(6, 2\)", Y[:6]),
         (ValueError, r"expected y of shape \(7, 2\), got \(7,\)", Y[:, 0]),
         (ValueError, r"expected y of shape \(7, 2\), got \(7, 3\)", np.ones((7, 3))),
@@ -393,8 +404,8 @@ def test_class_numbers_may_be_integers_of_any_kind(kind):
     ("error", "message", "bad"),
     [
         (ValueError, "expected sample_weight of at least 0, got -1.0", _spoiled(X[:, 0], -1)),
-        (ValueError, "expected finite numbers in sample_weight, got NaN or infinity", _spoiled(X[:, 0], np.nan)),
-        (ValueError, "expected finite numbers in sample_weight, got NaN or infinity", _spoiled(X[:, 0], np.inf)),
+        (ValueError, "expected finite numbers in sample_weight, got NaN, infinity", _spoiled(X[:, 0], np.nan)),
+        (ValueError, "expected finite numbers in sample_weight, got NaN, infinity", _spoiled(X[:, 0], np.inf)),
         (ValueError, r"expected sample_weight of shape \(7,\), got \(6,\)", np.ones(6)),
         (ValueError, r"expected sample_weight of shape \(7,\), got \(7, 1\)", np.ones((7, 1))),
         (ValueError, r"expected sample_weight of shape \(7,\), got \(\)", 2.0),
@@ -435,3 +446,32 @@ def test_random_network_is_not_the_same_twice():
     topology = Topology.layered([5, 5, 5])
     assert (Network(topology).parameters != Network(topology).parameters).any()
     assert_allclose(Network(topology).parameters, 0, atol=1)
+
+
+def test_rows_of_csr_behind_the_last_are_not_looked_at():
+    net = make("chain").net()
+    X = sp.csr_array(make("chain").X)
+    roomy = X.copy()
+    roomy.data, roomy.indices = np.append(X.data, np.nan), np.append(X.indices, 10**6).astype(X.indices.dtype)
+    assert_array_equal(net.predict(roomy), net.predict(X))
+
+
+def test_columns_beyond_32_bits_are_refused():
+    net = make("chain").net()
+    X = sp.csr_array(make("chain").X)
+    X.indices = X.indices.astype(np.int64)
+    X.indices[0] = 2**32 + 1
+    with pytest.raises(ValueError, match=r"expected columns from 0 to \d+ in X, got"):
+        net.predict(X)
+
+
+def test_same_layer_may_stand_twice():
+    assert [layer.name for layer in Topology(2, [Layer(3)] * 2).layers] == ["h1", "output"]
+
+
+def test_training_needs_parameters_that_can_be_written():
+    problem = make("chain")
+    frozen = problem.w.copy()
+    frozen.setflags(write=False)
+    with pytest.raises(ValueError, match="whose parameters can be written"):
+        train(Network.from_parameters(problem.topology, frozen), problem.X, problem.y)

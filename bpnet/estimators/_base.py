@@ -252,9 +252,15 @@ class BaseMLP(BaseEstimator):
             )
         return min(self.batch_size, n_samples)
 
+    def _snapshot(self):
+        """The estimator as it is fitted now; a fit in another thread leaves it alone, for it swaps `__dict__`."""
+        fitted = object.__new__(type(self))
+        fitted.__dict__ = self.__dict__
+        check_is_fitted(fitted)
+        return fitted
+
     def _outputs(self, X, raw=False):
         """Outputs of the fitted network for checked X."""
-        check_is_fitted(self)
         network = self.network_
         X = validate_data(self, X, accept_sparse="csr", dtype=network.dtype, order="C", reset=False)
         return network.predict_raw(X) if raw else network.predict(X)

@@ -125,7 +125,8 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         ndarray of shape (n_samples,) or (n_samples, n_classes)
             A matrix of zeros and ones where the fit saw one: several labels per sample.
         """
-        return self._decode(self._outputs(X, raw=True))
+        fitted = self._snapshot()
+        return fitted._decode(fitted._outputs(X, raw=True))
 
     def predict_proba(self, X):
         """Probability of each class, in the order of `classes_`.
@@ -138,10 +139,11 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         -------
         ndarray of shape (n_samples, n_classes)
         """
-        if self.n_outputs_ > 1:
-            return self._outputs(X)
+        fitted = self._snapshot()
+        if fitted.n_outputs_ > 1:
+            return fitted._outputs(X)
         # sigma(-a), not 1 - sigma(a): a small probability keeps its digits on either side.
-        a = self._outputs(X, raw=True)
+        a = fitted._outputs(X, raw=True)
         return evaluate("logistic", np.hstack([-a, a]))[0]
 
     def predict_log_proba(self, X):
@@ -155,10 +157,11 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         -------
         ndarray of shape (n_samples, n_classes)
         """
-        a = self._outputs(X, raw=True)
-        if self.n_outputs_ == 1:
+        fitted = self._snapshot()
+        a = fitted._outputs(X, raw=True)
+        if fitted.n_outputs_ == 1:
             return np.hstack([log_logistic(-a), log_logistic(a)])
-        return log_softmax(a) if self.out_activation_ == "softmax" else log_logistic(a)
+        return log_softmax(a) if fitted.out_activation_ == "softmax" else log_logistic(a)
 
     def decision_function(self, X):
         """Raw outputs a: log-odds for two classes or several labels, unnormalised log-probabilities for more classes.
@@ -171,8 +174,8 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         -------
         ndarray of shape (n_samples,) for two classes, else (n_samples, n_classes)
         """
-        a = self._outputs(X, raw=True)
-        return a.ravel() if self.n_outputs_ == 1 else a
+        a = self._snapshot()._outputs(X, raw=True)
+        return a.ravel() if a.shape[1] == 1 else a
 
     @available_if(lambda self: self._check_solver())
     @_fit_context(prefer_skip_nested_validation=True)

@@ -127,7 +127,7 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         ndarray of shape (n_samples,) or (n_samples, n_outputs)
             float32 where the fit was, else float64.
         """
-        return self._decode(self._outputs(X))
+        return self._decode(self._snapshot()._outputs(X))
 
     @available_if(lambda self: self._check_solver())
     @_fit_context(prefer_skip_nested_validation=True)

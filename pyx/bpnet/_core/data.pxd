@@ -28,6 +28,7 @@ cdef class Data:
     cdef const int* codes
     cdef const void* weight
     cdef object _arrays
+    cdef bint gathers(self, bint ordered)
 
 cdef Chunk load(
     Data data, Workspace ws, const Py_ssize_t* order, Py_ssize_t start, int n, const floating* tag

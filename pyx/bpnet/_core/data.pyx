@@ -27,7 +27,7 @@ cdef class Data:
         Of the type of X.
     """
 
-    def __init__(self, Plan plan, X, y=None, sample_weight=None):
+    def __init__(self, Plan plan not None, X, y=None, sample_weight=None):
         self.plan = plan
         values = X[0] if isinstance(X, tuple) else X
         self.dtype = values.dtype
@@ -57,11 +57,17 @@ cdef class Data:
         elif y is not None:
             self.n_targets = y.shape[1]
             _check("y", y, self.dtype, (self.n_rows, self.n_targets))
+            if self.n_targets > plan.n_outputs:
+                raise ValueError(f"expected at most {plan.n_outputs} target columns, got {self.n_targets}")
             self.y = _address(y)
         if sample_weight is not None:
             _check("sample_weight", sample_weight, self.dtype, (self.n_rows,))
             self.weight = _address(sample_weight)
         self._arrays = (X, y, sample_weight)
+
+    cdef bint gathers(self, bint ordered):
+        """Whether `load` copies inputs together: rows in another order than they lie, or CSR rows spread out."""
+        return ordered if self.x != NULL else not self.plan.reads_sparse
 
 
 cdef Chunk load(
@@ -167,7 +173,7 @@ def _check(name, array, dtype, shape):
 def _check_csr(columns, indptr, n_entries, n_inputs):
     """Raise unless every entry of a CSR matrix lies inside it."""
     n_rows = len(indptr) - 1
-    if indptr[0] != 0 or indptr[n_rows] != n_entries or (np.diff(indptr) < 0).any():
+    if indptr[0] != 0 or indptr[n_rows] != n_entries or (indptr[1:] < indptr[:n_rows]).any():
         raise ValueError(f"expected indptr to rise from 0 to {n_entries}, got {indptr[0]} to {indptr[n_rows]}")
     if n_entries and not 0 <= columns.min() <= columns.max() < n_inputs:
         raise ValueError(f"expected columns from 0 to {n_inputs - 1}, got {columns.min()} to {columns.max()}")

@@ -23,7 +23,7 @@ from bpnet._core.sweeps cimport OUTPUT, RAW, Reading, backward, forward
 DEF SLICE = 0.05
 
 
-def outputs(Plan plan, w, Data data, bint raw=False, order=None):
+def outputs(Plan plan not None, w, Data data not None, bint raw=False, order=None):
     """Outputs z of the network, or their a.
 
     Parameters
@@ -46,7 +46,7 @@ def outputs(Plan plan, w, Data data, bint raw=False, order=None):
         check_order(order, data.n_rows)
     n = data.n_rows if order is None else len(order)
     out = np.empty((n, plan.n_outputs), data.dtype)
-    ws = Workspace(plan, data.dtype, n)
+    ws = Workspace(plan, data.dtype, n, data.gathers(order is not None))
     if data.dtype == np.float32:
         _outputs[float](plan, w, data, ws, reading, order, out)
     else:
@@ -54,7 +54,7 @@ def outputs(Plan plan, w, Data data, bint raw=False, order=None):
     return out
 
 
-def value_and_gradient(Plan plan, Loss loss, bint reads_raw, w, Data data, g=None):
+def value_and_gradient(Plan plan not None, Loss loss not None, bint reads_raw, w, Data data not None, g=None):
     """E = sum_n s_n E_n, and its gradient added to g where that is given.
 
     Parameters
@@ -75,18 +75,18 @@ def value_and_gradient(Plan plan, Loss loss, bint reads_raw, w, Data data, g=Non
     check_problem(plan, data, w, loss)
     if g is not None:
         check_problem(plan, data, g)
-    ws = Workspace(plan, data.dtype, data.n_rows)
+    ws = Workspace(plan, data.dtype, data.n_rows, data.gathers(False))
     reading = RAW if reads_raw else OUTPUT
     if data.dtype == np.float32:
         return _value_and_gradient[float](plan, loss, reading, w, data, ws, g)
     return _value_and_gradient[double](plan, loss, reading, w, data, ws, g)
 
 
-def deltas(Plan plan, Loss loss, bint reads_raw, w, Data data):
+def deltas(Plan plan not None, Loss loss not None, bint reads_raw, w, Data data not None):
     """Error signals delta_j = s_n dE_n/da_j: shape (n_rows, n_units), layer after layer, type of the data."""
     check_problem(plan, data, w, loss)
     out = np.empty((data.n_rows, plan.n_units), data.dtype)
-    ws = Workspace(plan, data.dtype, data.n_rows)
+    ws = Workspace(plan, data.dtype, data.n_rows, data.gathers(False))
     reading = RAW if reads_raw else OUTPUT
     if data.dtype == np.float32:
         _deltas[float](plan, loss, reading, w, data, ws, out)

@@ -65,8 +65,8 @@ cdef class Epoch:
     cdef readonly double penalty
 
     def __init__(
-        self, Plan plan, Loss loss, bint reads_raw, Data data, w, UpdateRule rule, Py_ssize_t batch_size,
-        double alpha=0.0, bint mean=True,
+        self, Plan plan not None, Loss loss not None, bint reads_raw, Data data not None, w,
+        UpdateRule rule not None, Py_ssize_t batch_size, double alpha=0.0, bint mean=True,
     ):
         check_problem(plan, data, w, loss)
         if not w.flags.c_contiguous or not w.flags.writeable:
@@ -77,7 +77,7 @@ cdef class Epoch:
             raise ValueError(f"expected batch_size of at least 1, got {batch_size}")
         self.plan, self.loss, self.data, self.rule = plan, loss, data, rule
         self.reading = RAW if reads_raw else OUTPUT
-        self.ws = Workspace(plan, w.dtype, min(batch_size, data.n_rows))
+        self.ws = Workspace(plan, w.dtype, min(batch_size, data.n_rows), data.gathers(True))
         self._w, self._g = w, np.zeros_like(w)
         self.w = <void*> <size_t> w.ctypes.data
         self.g = <void*> <size_t> self._g.ctypes.data

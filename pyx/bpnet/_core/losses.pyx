@@ -125,7 +125,7 @@ cdef double evaluate(
         else:
             value = _poisson(raw, y, seed, m)
         factor = <floating> (scale if weight == NULL else scale * weight[i])
-        # A weight of zero takes the row away, whatever its loss and its derivative: they may be infinite.
+        # A weight of zero takes the row's loss and derivative away: they may be infinite.
         for k in range(m):
             seed[k] = factor * seed[k] if factor != 0 else 0
         if values != NULL:

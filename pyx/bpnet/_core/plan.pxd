@@ -76,6 +76,6 @@ cdef class Workspace:
     cdef void* weight                    # (n,) sample weights
     cdef void* rows                      # (n, n_inputs) gathered inputs
     cdef void* room                      # one masked block as a full matrix
-    cdef void* zeros                     # as many as the widest layer has units: its biases where it has none
+    cdef void* zeros                     # n_units: the biases of layers without
     cdef Py_ssize_t* starts              # CSR input: first and past-the-end entry of each gathered row
     cdef Py_ssize_t* stops

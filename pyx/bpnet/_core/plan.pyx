@@ -127,20 +127,21 @@ cdef class Workspace:
         float32 or float64.
     n_rows : int
         The most rows the caller will ever want at once; less is allocated where full speed needs less.
+    gathers : bool, default=True
+        Whether inputs are copied together: not where rows lie side by side, nor where CSR rows meet their weights.
     """
 
-    def __init__(self, Plan plan, dtype, Py_ssize_t n_rows):
+    def __init__(self, Plan plan not None, dtype, Py_ssize_t n_rows, bint gathers=True):
         self.plan = plan
         self.dtype = np.dtype(dtype)
         item = self.dtype.itemsize
         row_bytes = item * (4 * plan.n_units + plan.n_inputs)
         fitting = min(max(CHUNK_BYTES // row_bytes, MIN_ROWS), MAX_ROWS)
         self.capacity = max(1, min(n_rows, fitting))
-        # One allocation, cut into the buffers. Pages never written to (the gathered rows of inputs that need no
-        # gathering, say) are never backed by memory.
+        # One allocation, cut into the buffers.
         n = int(self.capacity)
         sizes = [item * n * plan.n_units] * 4 + [item * n * plan.n_outputs] * 4
-        sizes += [item * n, item * n * plan.n_inputs, item * plan.largest_block, item * plan.n_units]
+        sizes += [item * n, item * n * plan.n_inputs * gathers, item * plan.largest_block, item * plan.n_units]
         sizes += [sizeof(Py_ssize_t) * n] * 2
         starts = list(accumulate((size + ALIGNMENT - 1) // ALIGNMENT * ALIGNMENT for size in [0, *sizes]))
         self._memory = np.zeros(starts[len(sizes)] + ALIGNMENT, np.uint8)

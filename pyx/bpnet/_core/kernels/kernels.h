@@ -2,8 +2,8 @@
  *
  * The one door to the C kernels: a table of function pointers per instruction-set level and precision.
  *
- * level.c is compiled once for each level, with that level's compiler flags, and defines the function
- * bpnet_kernels_LEVEL(); kernels.pyx chooses one table when bpnet is imported. All functions trust their
+ * level.c is compiled once for each level, with that level's compiler flags, and defines the table
+ * bpnet_kernels_LEVEL; kernels.pyx chooses one table when bpnet is imported. All functions trust their
  * arguments: sizes and pointers were checked at the doors in Cython. None allocates, raises or keeps state.
  */
 #ifndef BPNET_KERNELS_H
@@ -61,7 +61,7 @@ BPNET_DECLARE_KERNELS(float, bpnet_kernels_f32);
 BPNET_DECLARE_KERNELS(double, bpnet_kernels_f64);
 
 typedef struct {
-    const char *level; /* "generic", "x86-64-v3", ... */
+    const char *level; /* "generic", "v2", "v3", "v4" */
     bpnet_kernels_f32 f32;
     bpnet_kernels_f64 f64;
 } bpnet_kernels;

@@ -8,7 +8,7 @@ import numpy as np
 
 from bpnet._blas_threads import one_blas_thread
 from bpnet._core.epoch import Epoch
-from bpnet._core.shuffling import shuffle_rows as shuffle_rows
+from bpnet._core.shuffling import shuffle_rows
 from bpnet._core.updates import Adam, GradientDescent
 from bpnet._validation import as_random_state
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from bpnet._core.shuffling import shuffle_rows as shuffle_rows
+from bpnet._core.shuffling import shuffle_rows
 from bpnet.training import check_finite, run_epoch
 
 

@@ -7,50 +7,64 @@ A block is bilinear in its weights W and its signal, so every derivative needs o
     backpropagate   error += delta W'
     accumulate      g += z' delta
 
-The first and the last have a twin for inputs in CSR form, which meet dense weights row by row.
+on the rows first .. first + count of a chunk, the last one on all of them and for a piece of the weights: however rows
+and pieces are dealt out to threads, the bits are the same. The first and the last have a twin for inputs in CSR form,
+which meet dense weights row by row.
 """
 
 from libc.string cimport memcpy, memset
 
 from bpnet._core.kernels cimport axpy
 from bpnet._core.plan cimport DENSE
-from bpnet._core.products cimport product
+from bpnet._core.products cimport beyond_reach, product
 
 
 cdef void propagate(
-    Plan plan, const Block* block, const floating* w, void* room, const floating* z,
-    const floating* a0, Py_ssize_t a0_row, floating* a, int n,
+    Plan plan, const Block* block, const floating* w, void* room, const Chunk* chunk, const floating* z,
+    const floating* a0, Py_ssize_t a0_row, floating* a,
 ) noexcept nogil:
-    """a = a0 + z W; a0 may be a, or one row for all where a0_row is 0."""
+    """a = a0 + z W; a0 may be a, or one row for all where a0_row is 0, or NULL: zeros."""
     cdef int n_in = block.n_in, n_out = block.n_out
     cdef const floating* weights = _dense(plan, block, w, <floating*> room)
-    product(False, False, n, n_out, n_in, z, n_in, weights, n_out, a0, a0_row, a)
+    cdef bint blas = beyond_reach(False, chunk.n, n_out, n_in, w)
+    product(False, False, blas, chunk.count, n_out, n_in, z, n_in, weights, n_out, a0, a0_row, a)
 
 
 cdef void backpropagate(
-    Plan plan, const Block* block, const floating* w, void* room, const floating* delta, floating* error, int n,
+    Plan plan, const Block* block, const floating* w, void* room, const Chunk* chunk, const floating* delta,
+    floating* error,
 ) noexcept nogil:
-    """error += delta W'."""
+    """error += delta W', or = where no other block has brought anything yet."""
     cdef int n_in = block.n_in, n_out = block.n_out
     cdef const floating* weights = _dense(plan, block, w, <floating*> room)
-    product(False, True, n, n_in, n_out, delta, n_out, weights, n_out, error, n_in, error)
+    cdef bint blas = beyond_reach(False, chunk.n, n_in, n_out, w)
+    cdef const floating* e0 = NULL if block.opens else error
+    product(False, True, blas, chunk.count, n_in, n_out, delta, n_out, weights, n_out, e0, n_in, error)
 
 
 cdef void accumulate(
-    Plan plan, const Block* block, floating* g, void* room, const floating* z, const floating* delta, int n,
+    Plan plan, const Piece* piece, floating* g, bint fresh, void* room, const Chunk* chunk, const floating* z,
+    const floating* delta,
 ) noexcept nogil:
-    """g += z' delta, at the weights that exist."""
+    """g += z' delta for the weights of a piece, at those that exist; = where `fresh`."""
+    cdef const Block* block = &plan.blocks[piece.block]
     cdef int n_in = block.n_in, n_out = block.n_out
     cdef Py_ssize_t k
+    cdef bint blas = beyond_reach(True, piece.n_rows, n_out, chunk.n, g)
     cdef floating* full = <floating*> room
+    cdef const floating* g0
     cdef const int* cells
-    g += block.weight_offset
+    g += piece.start
     if block.kind == DENSE:
-        product(True, False, n_in, n_out, n, z, n_in, delta, n_out, g, n_out, g)
+        g0 = NULL if fresh else g
+        product(
+            True, False, blas, piece.n_rows, n_out, chunk.n, z + piece.first_row, n_in, delta, n_out, g0, n_out, g
+        )
         return
-    memset(full, 0, <size_t> n_in * n_out * sizeof(floating))
-    product(True, False, n_in, n_out, n, z, n_in, delta, n_out, full, n_out, full)
+    product(True, False, blas, n_in, n_out, chunk.n, z, n_in, delta, n_out, <const floating*> NULL, n_out, full)
     cells = plan.cells + block.cell_offset
+    if fresh:
+        memset(g, 0, block.n_weights * sizeof(floating))
     for k in range(block.n_weights):
         g[k] += full[cells[k]]
 
@@ -62,18 +76,24 @@ cdef void propagate_sparse(
     cdef Py_ssize_t i, k, n_out = block.n_out
     cdef const floating* values = <const floating*> chunk.values
     w += block.weight_offset
+    if a0 == NULL:
+        memset(a, 0, chunk.n * n_out * sizeof(floating))
     for i in range(chunk.n):
-        if a0 != a:
+        if a0 != NULL and a0 != a:
             memcpy(a + i * n_out, a0 + i * a0_row, n_out * sizeof(floating))
         for k in range(chunk.starts[i], chunk.stops[i]):
             axpy(values[k], w + chunk.columns[k] * n_out, a + i * n_out, n_out)
 
 
-cdef void accumulate_sparse(const Block* block, floating* g, const Chunk* chunk, const floating* delta) noexcept nogil:
-    """g += x' delta for the CSR rows x of the chunk."""
+cdef void accumulate_sparse(
+    const Block* block, floating* g, bint fresh, const Chunk* chunk, const floating* delta
+) noexcept nogil:
+    """g += x' delta for the CSR rows x of the chunk; = where `fresh`."""
     cdef Py_ssize_t i, k, n_out = block.n_out
     cdef const floating* values = <const floating*> chunk.values
     g += block.weight_offset
+    if fresh:
+        memset(g, 0, block.n_weights * sizeof(floating))
     for i in range(chunk.n):
         for k in range(chunk.starts[i], chunk.stops[i]):
             axpy(values[k], delta + i * n_out, g + chunk.columns[k] * n_out, n_out)

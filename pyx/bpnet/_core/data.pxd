@@ -6,7 +6,10 @@ from bpnet._core.plan cimport Plan, Workspace
 
 cdef struct Chunk:
     # Some rows of a data set. The pointers are into the data itself or into a workspace; float or double.
+    # A sweep works on the rows first .. first + count of them.
     int n
+    int first
+    int count
     const void* x               # (n, n_inputs), or NULL where the rows are CSR:
     const void* values
     const int* columns
@@ -31,7 +34,8 @@ cdef class Data:
     cdef bint gathers(self, bint ordered)
 
 cdef Chunk load(
-    Data data, Workspace ws, const Py_ssize_t* order, Py_ssize_t start, int n, const floating* tag
+    Data data, Workspace ws, const Py_ssize_t* order, Py_ssize_t start, int n, int first, int count,
+    const floating* tag,
 ) noexcept nogil
 cdef double total_weight(
     Data data, const Py_ssize_t* order, Py_ssize_t start, Py_ssize_t n, const floating* tag

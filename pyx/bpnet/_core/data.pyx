@@ -71,9 +71,10 @@ cdef class Data:
 
 
 cdef Chunk load(
-    Data data, Workspace ws, const Py_ssize_t* order, Py_ssize_t start, int n, const floating* tag
+    Data data, Workspace ws, const Py_ssize_t* order, Py_ssize_t start, int n, int first, int count,
+    const floating* tag,
 ) noexcept nogil:
-    """Rows order[start : start + n] of the data (start ... where order is NULL), ready for the sweeps.
+    """Chunk of the rows order[start : start + n] (start ... where order is NULL), its rows first .. first + count loaded.
 
     `tag` only names the precision.
     """
@@ -86,30 +87,31 @@ cdef Chunk load(
     cdef floating* rows = <floating*> ws.rows
     cdef floating* target = <floating*> ws.target
     cdef floating* gathered = <floating*> ws.weight
-    chunk.n = n
+    cdef const Py_ssize_t* wanted = order + start + first
+    chunk.n, chunk.first, chunk.count = n, first, count
     chunk.values, chunk.columns, chunk.starts, chunk.stops = data.values, data.columns, ws.starts, ws.stops
     if x != NULL and order == NULL:
         chunk.x = x + start * d
     elif x != NULL:
         chunk.x = rows
-        gather(x, order + start, rows, n, d)
+        gather(x, wanted, rows + first * d, count, d)
     elif data.plan.reads_sparse:
         chunk.x = NULL
-        for i in range(n):
+        for i in range(first, first + count):
             row = start + i if order == NULL else order[start + i]
             ws.starts[i], ws.stops[i] = data.indptr[row], data.indptr[row + 1]
     else:
         chunk.x = rows
-        memset(rows, 0, n * d * sizeof(floating))
-        for i in range(n):
+        memset(rows + first * d, 0, count * d * sizeof(floating))
+        for i in range(first, first + count):
             row = start + i if order == NULL else order[start + i]
             for k in range(data.indptr[row], data.indptr[row + 1]):
                 rows[i * d + data.columns[k]] += values[k]
 
     chunk.y = target
     if data.codes != NULL:
-        memset(target, 0, n * m * sizeof(floating))
-        for i in range(n):
+        memset(target + first * m, 0, count * m * sizeof(floating))
+        for i in range(first, first + count):
             row = start + i if order == NULL else order[start + i]
             if m == 1:
                 target[i] = data.codes[row]
@@ -118,14 +120,14 @@ cdef Chunk load(
     elif y != NULL and order == NULL:
         chunk.y = y + start * m
     elif y != NULL:
-        gather(y, order + start, target, n, m)
+        gather(y, wanted, target + first * m, count, m)
 
     chunk.weight = weight
     if weight != NULL and order == NULL:
         chunk.weight = weight + start
     elif weight != NULL:
         chunk.weight = gathered
-        gather(weight, order + start, gathered, n, 1)
+        gather(weight, wanted, gathered + first, count, 1)
     return chunk
 
 

@@ -15,9 +15,9 @@ from libc.string cimport memcpy
 
 from bpnet._core.clock cimport now
 from bpnet._core.data cimport Chunk, Data, load
-from bpnet._core.losses cimport Loss, evaluate
+from bpnet._core.losses cimport Loss
 from bpnet._core.plan cimport Plan, Workspace
-from bpnet._core.sweeps cimport OUTPUT, RAW, Reading, backward, forward
+from bpnet._core.sweeps cimport OUTPUT, RAW, Reading, backward, forward, gradient, outputs_of, read_loss, summed_loss
 
 #: Seconds between two looks for signals.
 DEF SLICE = 0.05
@@ -111,9 +111,9 @@ cdef int _outputs(
         with nogil:
             while start < n_rows and now() < until:
                 n = <int> min(ws.capacity, n_rows - start)
-                chunk = load(data, ws, rows, start, n, weights)
+                chunk = load(data, ws, rows, start, n, 0, n, weights)
                 forward(plan, weights, ws, &chunk, reading, False)
-                memcpy(&out[start, 0], ws.raw, n * out.shape[1] * sizeof(floating))
+                memcpy(&out[start, 0], outputs_of(plan, ws, &chunk, weights), n * out.shape[1] * sizeof(floating))
                 start += n
     return 0
 
@@ -123,8 +123,8 @@ cdef double _value_and_gradient(
 ) except? -1:
     cdef Py_ssize_t start = 0
     cdef const floating* weights = &w[0]
-    cdef floating* gradient = &g[0] if g is not None else NULL
-    cdef int n
+    cdef floating* sums = &g[0] if g is not None else NULL
+    cdef int n, p
     cdef double until, total = 0
     cdef Chunk chunk
     while start < data.n_rows:
@@ -133,10 +133,14 @@ cdef double _value_and_gradient(
         with nogil:
             while start < data.n_rows and now() < until:
                 n = <int> min(ws.capacity, data.n_rows - start)
-                chunk = load(data, ws, NULL, start, n, weights)
-                total += _sweep_loss(plan, loss, reading, weights, ws, &chunk, gradient != NULL)
-                if gradient != NULL:
-                    backward(plan, weights, ws, &chunk, reading, gradient)
+                chunk = load(data, ws, NULL, start, n, 0, n, weights)
+                forward(plan, weights, ws, &chunk, reading, sums != NULL)
+                read_loss(plan, loss, ws, &chunk, 1.0, weights)
+                total += summed_loss(ws, &chunk)
+                if sums != NULL:
+                    backward(plan, weights, ws, &chunk, reading)
+                    for p in range(plan.n_pieces):
+                        gradient(plan, ws, &chunk, &plan.pieces[p], sums, False)
                 start += n
     return total
 
@@ -153,23 +157,13 @@ cdef int _deltas(
         PyErr_CheckSignals()
         with nogil:
             n = <int> min(ws.capacity, data.n_rows - start)
-            chunk = load(data, ws, NULL, start, n, weights)
-            _sweep_loss(plan, loss, reading, weights, ws, &chunk, True)
-            backward(plan, weights, ws, &chunk, reading, <floating*> NULL)
+            chunk = load(data, ws, NULL, start, n, 0, n, weights)
+            forward(plan, weights, ws, &chunk, reading, True)
+            read_loss(plan, loss, ws, &chunk, 1.0, weights)
+            backward(plan, weights, ws, &chunk, reading)
             for l in range(1, plan.n_layers):
                 m, column = plan.layers[l].n_units, plan.layers[l].column
                 for i in range(n):
                     memcpy(&out[start + i, column], delta + column * n + i * m, m * sizeof(floating))
             start += n
     return 0
-
-
-cdef double _sweep_loss(
-    Plan plan, Loss loss, Reading reading, const floating* w, Workspace ws, const Chunk* chunk, bint slopes
-) noexcept nogil:
-    """Forward sweep and loss: returns the chunk's sum of s_n E_n, ws.seed becomes its derivative."""
-    forward(plan, w, ws, chunk, reading, slopes)
-    return evaluate(
-        loss.kind, <const floating*> ws.raw, <const floating*> chunk.y, <const floating*> chunk.weight, 1.0,
-        <floating*> ws.seed, <floating*> ws.scratch, NULL, chunk.n, plan.n_outputs,
-    )

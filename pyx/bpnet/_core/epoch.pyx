@@ -1,23 +1,48 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""One pass over the data in mini-batches, compiled end to end and resumable at any chunk."""
+"""One pass over the data in mini-batches, compiled end to end and resumable at any chunk.
+
+The rows of a chunk are swept; then its gradient is accumulated and the step taken piece by piece of w, each piece while
+it is in the cache. Threads share first the rows, then the pieces. Where the pieces are cut depends on the plan alone,
+where rows may be cut changes no sum, and no number depends on who computed it: the bits are the same for any number of
+threads.
+"""
+
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
 from bpnet._core.data import check_order, check_problem
 
 from cython cimport floating
-from libc.string cimport memset
+from libc.stdint cimport uint64_t
 
 from bpnet._core.clock cimport now
 from bpnet._core.data cimport Chunk, Data, load, total_weight
 from bpnet._core.kernels cimport decay
-from bpnet._core.losses cimport Loss, evaluate
-from bpnet._core.plan cimport Plan, Workspace
-from bpnet._core.sweeps cimport OUTPUT, RAW, Reading, backward, forward
+from bpnet._core.losses cimport Loss
+from bpnet._core.plan cimport GROUP, Block, Piece, Plan, Workspace
+from bpnet._core.products cimport BLAS_ROWS, beyond_reach
+from bpnet._core.sweeps cimport OUTPUT, RAW, Reading, backward, forward, gradient, read_loss, summed_loss
+from bpnet._core.team cimport (
+    BPNET_MAX_THREADS, bpnet_flush_subnormals, bpnet_restore_subnormals, bpnet_team, bpnet_team_free, bpnet_team_init,
+    bpnet_team_meet, bpnet_team_take,
+)
 from bpnet._core.updates cimport UpdateRule, step
 
 #: Work, in rows times parameters, between two looks at the clock: well under a millisecond, well over the look.
 DEF WORK_PER_LOOK = 200_000
+#: Work of a chunk that makes one more thread pay: some 30 microseconds of it, against two meetings of one to five.
+DEF WORK_PER_THREAD = 400_000
+
+
+cdef struct Turn:
+    # A chunk of a batch, which all threads work on before any takes the next.
+    Py_ssize_t start
+    int n                  # its rows; 0 where there is no more, or no time for it
+    bint opens_batch
+    bint closes_batch
+    double scale           # of the derivative of the losses: 1 / weight of the batch where the mean counts
+    Py_ssize_t times       # how often the batch's losses count
 
 
 cdef class Epoch:
@@ -25,7 +50,7 @@ cdef class Epoch:
 
     A batch is swept in chunks of at most the workspace's rows, so memory does not grow with the batch. Its gradient is
     (sum_n s_n dE_n/dw + alpha w) / sum_n s_n, the penalty on weights but not on biases; then the rule takes its step.
-    A batch whose sample weights sum to zero is skipped.
+    A batch whose sample weights sum to zero is skipped. Subnormal numbers are zeros meanwhile.
 
     Parameters
     ----------
@@ -43,6 +68,8 @@ cdef class Epoch:
         Strength of the penalty alpha / 2 |w|^2.
     mean : bool, default=True
         False leaves out the division by the batch's weight.
+    n_threads : int, default=1
+        The most threads to use: fewer where a chunk has no work for them, one for masked blocks and CSR inputs.
     """
 
     cdef Plan plan
@@ -51,22 +78,26 @@ cdef class Epoch:
     cdef UpdateRule rule
     cdef Workspace ws
     cdef Reading reading
-    cdef object _w, _g, _order
+    cdef object _w, _g, _order, _penalties, _helpers
     cdef void* w
     cdef void* g
+    cdef double* penalties               # of each piece: summed over the batches done
     cdef const Py_ssize_t* order
     cdef Py_ssize_t batch_size, n_rows
     cdef double alpha
     cdef bint mean, is_float
+    cdef bpnet_team team
+    cdef int rows_together               # rows are dealt out to threads in multiples of it
     # Where the epoch stands.
-    cdef Py_ssize_t position             # rows behind us
+    cdef Py_ssize_t position             # rows taken so far
     cdef double batch_weight             # of the batch that is under way
-    cdef readonly double data_loss       # sums over the batches done; means count as often as their batches have rows
-    cdef readonly double penalty
+    cdef Py_ssize_t work                 # since the last look at the clock
+    cdef readonly double data_loss       # sum over the batches done; means count as often as their batches have rows
+    cdef Turn turn                       # what comes next
 
     def __init__(
         self, Plan plan not None, Loss loss not None, bint reads_raw, Data data not None, w,
-        UpdateRule rule not None, Py_ssize_t batch_size, double alpha=0.0, bint mean=True,
+        UpdateRule rule not None, Py_ssize_t batch_size, double alpha=0.0, bint mean=True, Py_ssize_t n_threads=1,
     ):
         check_problem(plan, data, w, loss)
         if not w.flags.c_contiguous or not w.flags.writeable:
@@ -75,14 +106,35 @@ cdef class Epoch:
             raise ValueError("the update rule was made for other parameters than these")
         if batch_size < 1:
             raise ValueError(f"expected batch_size of at least 1, got {batch_size}")
+        if n_threads < 1:
+            raise ValueError(f"expected n_threads of at least 1, got {n_threads}")
+        if self.team.size:
+            raise TypeError("an Epoch is made once")
         self.plan, self.loss, self.data, self.rule = plan, loss, data, rule
         self.reading = RAW if reads_raw else OUTPUT
         self.ws = Workspace(plan, w.dtype, min(batch_size, data.n_rows), data.gathers(True))
-        self._w, self._g = w, np.zeros_like(w)
+        self._w, self._g, self._penalties = w, np.zeros_like(w), np.zeros(plan.n_pieces)
         self.w = <void*> <size_t> w.ctypes.data
         self.g = <void*> <size_t> self._g.ctypes.data
+        self.penalties = <double*> <size_t> self._penalties.ctypes.data
         self.batch_size, self.alpha, self.mean = batch_size, alpha, mean
         self.is_float = w.dtype == np.float32
+        self.rows_together = BLAS_ROWS if self._needs_blas() else GROUP
+        if bpnet_team_init(&self.team, self._count_threads(n_threads)) < 0:
+            raise MemoryError("no lock for a thread")
+
+    def __dealloc__(self):
+        bpnet_team_free(&self.team)
+
+    @property
+    def n_threads(self):
+        """Threads in use."""
+        return self.team.size
+
+    @property
+    def penalty(self):
+        """Sum of the penalties over the batches done, as for `data_loss`."""
+        return float(self._penalties.sum())
 
     def begin(self, order=None):
         """Start an epoch over the rows `order` (contiguous intp; None: all rows as they stand).
@@ -97,69 +149,137 @@ cdef class Epoch:
             self.order = <const Py_ssize_t*> <size_t> order.ctypes.data
         self.n_rows = self.data.n_rows if order is None else len(order)
         self.position = 0
-        self.data_loss = self.penalty = 0
+        self.data_loss = 0
+        self._penalties[:] = 0
 
     def advance(self, double seconds):
         """Work for about so many seconds without the GIL; True when the epoch is done."""
         cdef double until = now() + seconds
-        with nogil:
-            if self.is_float:
-                _advance(self, <float*> self.w, <float*> self.g, until)
-            else:
-                _advance(self, <double*> self.w, <double*> self.g, until)
+        if self.team.size == 1:
+            self._work(0, until)
+            return self.position == self.n_rows
+        if self._helpers is None:
+            self._helpers = ThreadPoolExecutor(self.team.size - 1)
+        helpers = [self._helpers.submit(self._work, rank, until) for rank in range(1, self.team.size)]
+        self._work(0, until)
+        for helper in helpers:
+            helper.result()
         return self.position == self.n_rows
 
+    def _work(self, int rank, double until):
+        """What one thread of the team does; rank 0 leads."""
+        cdef uint64_t before
+        with nogil:
+            before = bpnet_flush_subnormals()
+            if self.is_float:
+                _advance(self, rank, <float*> self.w, <float*> self.g, until)
+            else:
+                _advance(self, rank, <double*> self.w, <double*> self.g, until)
+            bpnet_restore_subnormals(before)
 
-cdef void _advance(Epoch self, floating* w, floating* g, double until) noexcept nogil:
-    """Chunk by chunk to the end of the epoch, or until that time."""
-    cdef Py_ssize_t batch_start, batch_stop, work = 0
-    cdef int n
-    cdef Py_ssize_t times
+    def _needs_blas(self):
+        """Whether any forward or backward product of a full chunk does."""
+        cdef Block* block
+        cdef float[1] single
+        cdef double[1] real
+        cdef Py_ssize_t k
+        for k in range(self.plan.n_pieces):
+            block = &self.plan.blocks[self.plan.pieces[k].block]
+            if self.is_float and beyond_reach(False, self.ws.capacity, block.n_out, block.n_in, single):
+                return True
+            if not self.is_float and beyond_reach(False, self.ws.capacity, block.n_out, block.n_in, real):
+                return True
+        return False
+
+    def _count_threads(self, Py_ssize_t most):
+        """As many threads as a chunk has work and rows for."""
+        if not self.plan.is_dense or self.data.indptr != NULL:
+            return 1
+        n = self.ws.capacity
+        fitting = min(n * self.plan.n_parameters // WORK_PER_THREAD, n // self.rows_together, BPNET_MAX_THREADS)
+        return max(1, min(most, fitting))
+
+
+cdef void _advance(Epoch self, int rank, floating* w, floating* g, double until) noexcept nogil:
+    """Turn by turn to the end of the epoch, or until that time.
+
+    Between two meetings no thread reads what another one writes.
+    """
+    cdef Turn turn
+    cdef Chunk chunk
+    if rank == 0:
+        _take_turn(self, w, until)
+    bpnet_team_meet(&self.team, rank)
+    while self.turn.n > 0:
+        turn = self.turn
+        chunk = _load_share(self, &turn, rank, w)
+        forward(self.plan, w, self.ws, &chunk, self.reading, True)
+        read_loss(self.plan, self.loss, self.ws, &chunk, turn.scale, w)
+        backward(self.plan, w, self.ws, &chunk, self.reading)
+        if rank == 0:
+            self.team.next_piece = 0
+            if turn.closes_batch:
+                self.rule.begin_step()
+        bpnet_team_meet(&self.team, rank)
+        if rank == 0:
+            self.data_loss += turn.times * turn.scale * summed_loss(self.ws, &chunk)
+            _take_turn(self, w, until)
+        _finish_pieces(self, &turn, &chunk, w, g)
+        bpnet_team_meet(&self.team, rank)
+
+
+cdef void _take_turn(Epoch self, const floating* tag, double until) noexcept nogil:
+    """Decide which rows come next."""
+    cdef Py_ssize_t batch_start, batch_stop
+    cdef Turn* turn = &self.turn
+    turn.n = 0
     while self.position < self.n_rows:
         batch_start = self.position - self.position % self.batch_size
         batch_stop = min(batch_start + self.batch_size, self.n_rows)
-        if self.position == batch_start:
-            self.batch_weight = total_weight(self.data, self.order, batch_start, batch_stop - batch_start, w)
+        turn.opens_batch = self.position == batch_start
+        if turn.opens_batch:
+            self.batch_weight = total_weight(self.data, self.order, batch_start, batch_stop - batch_start, tag)
             if self.batch_weight == 0:
                 self.position = batch_stop
                 continue
-            memset(g, 0, self.plan.n_parameters * sizeof(floating))
-        n = <int> min(self.ws.capacity, batch_stop - self.position)
-        times = batch_stop - batch_start if self.mean else 1
-        _add_gradient(self, w, g, n, times)
-        self.position += n
-        if self.position == batch_stop:
-            self.penalty += times * _penalise(self, w, g)
-            step(self.rule, g, w)
-        work += n * self.plan.n_parameters
-        if work > WORK_PER_LOOK:
-            work = 0
+        if self.work > WORK_PER_LOOK:
+            self.work = 0
             if now() > until:
                 return
+        turn.start = self.position
+        turn.n = <int> min(self.ws.capacity, batch_stop - self.position)
+        turn.scale = 1 / self.batch_weight if self.mean else 1.0
+        turn.times = batch_stop - batch_start if self.mean else 1
+        self.position += turn.n
+        turn.closes_batch = self.position == batch_stop
+        self.work += turn.n * self.plan.n_parameters
+        return
 
 
-cdef void _add_gradient(Epoch self, const floating* w, floating* g, int n, Py_ssize_t times) noexcept nogil:
-    """Add the gradient of the next n rows to g and their loss, so many times, to the epoch's."""
-    cdef Chunk chunk = load(self.data, self.ws, self.order, self.position, n, w)
-    cdef double scale = 1 / self.batch_weight if self.mean else 1.0
-    cdef double value
-    forward(self.plan, w, self.ws, &chunk, self.reading, True)
-    value = evaluate(
-        self.loss.kind, <const floating*> self.ws.raw, <const floating*> chunk.y, <const floating*> chunk.weight, scale,
-        <floating*> self.ws.seed, <floating*> self.ws.scratch, NULL, n, self.plan.n_outputs,
-    )
-    self.data_loss += times * scale * value
-    backward(self.plan, w, self.ws, &chunk, self.reading, g)
+cdef Chunk _load_share(Epoch self, const Turn* turn, int rank, const floating* tag) noexcept nogil:
+    """The chunk, with the rows of one thread loaded."""
+    cdef int groups, first = 0, last = turn.n
+    if self.team.size > 1:
+        groups = (turn.n + self.rows_together - 1) // self.rows_together
+        first = rank * groups // self.team.size * self.rows_together
+        last = min((rank + 1) * groups // self.team.size * self.rows_together, turn.n)
+    return load(self.data, self.ws, self.order, turn.start, turn.n, first, last - first, tag)
 
 
-cdef double _penalise(Epoch self, const floating* w, floating* g) noexcept nogil:
-    """Add the gradient of the penalty to g; returns its value."""
-    cdef double strength = self.alpha / self.batch_weight if self.mean else self.alpha
-    cdef double square = 0
-    cdef Py_ssize_t r, start
-    if strength == 0:
-        return 0
-    for r in range(self.plan.n_weight_ranges):
-        start = self.plan.ranges[2 * r]
-        square += decay(strength, w + start, g + start, self.plan.ranges[2 * r + 1] - start)
-    return 0.5 * strength * square
+cdef void _finish_pieces(Epoch self, const Turn* turn, const Chunk* chunk, floating* w, floating* g) noexcept nogil:
+    """Gradient of one piece after the other and, at the end of a batch, its penalty and step."""
+    cdef double strength = self.alpha * turn.scale
+    cdef Py_ssize_t start
+    cdef Piece* piece
+    cdef int p = bpnet_team_take(&self.team)
+    while p < self.plan.n_pieces:
+        piece = &self.plan.pieces[p]
+        start = piece.start
+        gradient(self.plan, self.ws, chunk, piece, g, turn.opens_batch)
+        if turn.closes_batch:
+            if strength != 0:
+                self.penalties[p] += (
+                    turn.times * 0.5 * strength * decay(strength, w + start, g + start, piece.n_weights)
+                )
+            step(self.rule, g, w, start, piece.n_weights + piece.n_biases)
+        p = bpnet_team_take(&self.team)

@@ -23,12 +23,13 @@ cdef extern from "kernels.h" nogil:
         void (*log1p)(const float*, float*, Py_ssize_t) noexcept nogil
         void (*activate)(int, const float*, float*, float*, Py_ssize_t) noexcept nogil
         void (*curve)(int, const float*, float*, Py_ssize_t) noexcept nogil
-        void (*add_product)(const float*, const float*, float*, Py_ssize_t) noexcept nogil
+        void (*chain)(const float*, float*, Py_ssize_t) noexcept nogil
         void (*axpy)(float, const float*, float*, Py_ssize_t) noexcept nogil
         void (*product)(
             Py_ssize_t, Py_ssize_t, Py_ssize_t, const float*, Py_ssize_t, Py_ssize_t,
             const float*, Py_ssize_t, Py_ssize_t, const float*, Py_ssize_t, float*, Py_ssize_t
         ) noexcept nogil
+        Py_ssize_t reach[2]
         void (*add_rows)(const float*, float*, Py_ssize_t, Py_ssize_t) noexcept nogil
         void (*gather)(const float*, const Py_ssize_t*, float*, Py_ssize_t, Py_ssize_t) noexcept nogil
         double (*decay)(float, const float*, float*, Py_ssize_t) noexcept nogil
@@ -42,12 +43,13 @@ cdef extern from "kernels.h" nogil:
         void (*log1p)(const double*, double*, Py_ssize_t) noexcept nogil
         void (*activate)(int, const double*, double*, double*, Py_ssize_t) noexcept nogil
         void (*curve)(int, const double*, double*, Py_ssize_t) noexcept nogil
-        void (*add_product)(const double*, const double*, double*, Py_ssize_t) noexcept nogil
+        void (*chain)(const double*, double*, Py_ssize_t) noexcept nogil
         void (*axpy)(double, const double*, double*, Py_ssize_t) noexcept nogil
         void (*product)(
             Py_ssize_t, Py_ssize_t, Py_ssize_t, const double*, Py_ssize_t, Py_ssize_t,
             const double*, Py_ssize_t, Py_ssize_t, const double*, Py_ssize_t, double*, Py_ssize_t
         ) noexcept nogil
+        Py_ssize_t reach[2]
         void (*add_rows)(const double*, double*, Py_ssize_t, Py_ssize_t) noexcept nogil
         void (*gather)(const double*, const Py_ssize_t*, double*, Py_ssize_t, Py_ssize_t) noexcept nogil
         double (*decay)(double, const double*, double*, Py_ssize_t) noexcept nogil
@@ -96,14 +98,12 @@ cdef inline void curve(int kind, const floating* a, floating* out, Py_ssize_t n)
         table.f64.curve(kind, a, out, n)
 
 
-cdef inline void add_product(
-    const floating* slope, const floating* error, floating* delta, Py_ssize_t n
-) noexcept nogil:
-    """delta += slope * error."""
+cdef inline void chain(const floating* slope, floating* error, Py_ssize_t n) noexcept nogil:
+    """error becomes delta = slope * error."""
     if floating is float:
-        table.f32.add_product(slope, error, delta, n)
+        table.f32.chain(slope, error, n)
     else:
-        table.f64.add_product(slope, error, delta, n)
+        table.f64.chain(slope, error, n)
 
 
 cdef inline void axpy(floating alpha, const floating* x, floating* y, Py_ssize_t n) noexcept nogil:

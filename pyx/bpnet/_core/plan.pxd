@@ -1,6 +1,11 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """The compiled form of a topology: integers only, so float32 and float64 and all threads share it."""
 
+cdef enum:
+    # Rows whose losses are summed together; rows that threads share are cut at its multiples, so that sums do not
+    # depend on how many threads there are.
+    GROUP = 16
+
 cdef enum BlockKind:
     DENSE    # every cell (i, j) has a weight; row-major in w
     MASKED   # weights for some cells only; `cells` lists them in row-major order
@@ -21,6 +26,7 @@ cdef struct Block:
     Py_ssize_t weight_offset   # first weight of the block in w
     Py_ssize_t n_weights
     Py_ssize_t cell_offset     # MASKED: into Plan.cells
+    bint opens                 # backwards it is the first to bring an error signal to its source
 
 cdef struct Layer:
     int n_units
@@ -30,6 +36,17 @@ cdef struct Layer:
     int n_blocks
     int first_span
     int n_spans
+    bint is_read               # a block leads on from here
+
+cdef struct Piece:
+    # Some rows of a block's weights, and the biases of its layer where it holds the last of them: what one thread
+    # accumulates and updates at a time.
+    int block
+    int first_row
+    int n_rows
+    int n_biases
+    Py_ssize_t start           # into w; the biases follow the weights
+    Py_ssize_t n_weights
 
 cdef struct Output:
     # Neighbouring units of one layer that are outputs of the network.
@@ -45,17 +62,18 @@ cdef class Plan:
     cdef readonly Py_ssize_t n_units     # without the inputs
     cdef readonly Py_ssize_t n_parameters
     cdef readonly Py_ssize_t largest_block
+    cdef readonly bint is_dense          # every block is
     cdef readonly bint reads_sparse      # every block at the inputs is dense, so CSR rows meet its weights directly
     cdef readonly tuple weight_ranges    # (start, stop) of all weights that are not biases
     cdef Layer* layers
     cdef Block* blocks
     cdef Span* spans
     cdef Output* outputs
-    cdef int n_blocks
+    cdef Piece* pieces
     cdef int n_output_spans
-    cdef int n_weight_ranges
+    cdef int n_pieces
+    cdef bint ends_plainly               # the last layer is the outputs: the loss reads and writes its signals in place
     cdef const int* cells
-    cdef const Py_ssize_t* ranges
     cdef object _arrays                  # owns the memory behind the pointers
 
 cdef class Workspace:
@@ -66,16 +84,15 @@ cdef class Workspace:
     # Layer by layer, each an (n, n_units) row-major matrix at column * n.
     cdef void* z
     cdef void* slope
-    cdef void* error
-    cdef void* delta
-    # (n, n_outputs): what the loss reads, what it writes, and room for it.
+    cdef void* delta                     # error signals: first sum_k w_kj delta_k, then times h'(a_j)
+    # (n, n_outputs): what the loss reads and writes unless that is the last layer, and room for it.
     cdef void* raw
     cdef void* seed
     cdef void* scratch
     cdef void* target
     cdef void* weight                    # (n,) sample weights
     cdef void* rows                      # (n, n_inputs) gathered inputs
+    cdef double* sums                    # losses of each group of rows
     cdef void* room                      # one masked block as a full matrix
-    cdef void* zeros                     # n_units: the biases of layers without
     cdef Py_ssize_t* starts              # CSR input: first and past-the-end entry of each gathered row
     cdef Py_ssize_t* stops

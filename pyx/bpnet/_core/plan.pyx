@@ -14,19 +14,30 @@ SPAN = np.dtype([("activation", "i4"), ("first", "i4"), ("n_units", "i4")], alig
 BLOCK = np.dtype(
     [
         ("kind", "i4"), ("source", "i4"), ("target", "i4"), ("n_in", "i4"), ("n_out", "i4"),
-        ("weight_offset", np.intp), ("n_weights", np.intp), ("cell_offset", np.intp),
+        ("weight_offset", np.intp), ("n_weights", np.intp), ("cell_offset", np.intp), ("opens", "i4"),
     ],
     align=True,
 )
 LAYER = np.dtype(
     [
         ("n_units", "i4"), ("column", np.intp), ("bias_offset", np.intp),
-        ("first_block", "i4"), ("n_blocks", "i4"), ("first_span", "i4"), ("n_spans", "i4"),
+        ("first_block", "i4"), ("n_blocks", "i4"), ("first_span", "i4"), ("n_spans", "i4"), ("is_read", "i4"),
+    ],
+    align=True,
+)
+PIECE = np.dtype(
+    [
+        ("block", "i4"), ("first_row", "i4"), ("n_rows", "i4"), ("n_biases", "i4"),
+        ("start", np.intp), ("n_weights", np.intp),
     ],
     align=True,
 )
 OUTPUT = np.dtype([("layer", "i4"), ("first", "i4"), ("n_units", "i4"), ("column", "i4")], align=True)
 
+#: A block is cut into so many pieces at most, each of at least so many weights: threads then have work to share, and one
+#: alone loses nothing.
+MAX_PIECES = 4
+MIN_PIECE = 2048
 #: Buffers start at cache lines.
 ALIGNMENT = 64
 #: Rows that a chunk of full-batch work should hold: its buffers then stay in a core's second-level cache ...
@@ -54,7 +65,7 @@ cdef class Plan:
     def __init__(self, n_inputs, layers, outputs):
         sizes = [n_inputs] + [len(layer["activations"]) for layer in layers]
         layer_rows, block_rows, span_rows, output_rows = [(n_inputs, -1, -1, 0, 0, 0, 0)], [], [], []
-        cells, ranges = [], []
+        cells, ranges, pieces = [], [], []
         offset = column = n_cells = n_outputs = 0
         self.largest_block = 1
         self.reads_sparse = True
@@ -66,16 +77,19 @@ cdef class Plan:
                 if mask is None:
                     n_weights = n_in * n_out
                     block_rows.append((DENSE, source, number, n_in, n_out, offset, n_weights, -1))
+                    pieces += _cut(len(block_rows) - 1, n_in, n_out, offset)
                 else:
                     present = np.flatnonzero(mask).astype(np.int32)
                     n_weights = len(present)
                     block_rows.append((MASKED, source, number, n_in, n_out, offset, n_weights, n_cells))
+                    pieces.append([len(block_rows) - 1, 0, n_in, 0, offset, n_weights])
                     cells.append(present)
                     n_cells += n_weights
                     self.largest_block = max(self.largest_block, n_in * n_out)
                     self.reads_sparse &= source != 0
                 offset += n_weights
             ranges.append((first_weight, offset))
+            pieces[len(pieces) - 1][3] = n_out if layer["bias"] else 0
             first = 0
             for name, run in groupby(layer["activations"]):
                 n_units = len(list(run))
@@ -91,27 +105,33 @@ cdef class Plan:
             output_rows.append((number, 0, sizes[number], n_outputs))
             n_outputs += sizes[number]
 
+        is_read = {row[1] for row in block_rows}
+        layer_rows = [(*row, number in is_read) for number, row in enumerate(layer_rows)]
+        opening = {row[1]: number for number, row in enumerate(block_rows)}   # the last to read it, backwards the first
+        block_rows = [(*row, opening[row[1]] == number) for number, row in enumerate(block_rows)]
+
         self.n_layers = len(layer_rows)
-        self.n_blocks = len(block_rows)
         self.n_output_spans = len(output_rows)
-        self.n_weight_ranges = len(ranges)
+        self.n_pieces = len(pieces)
         self.n_inputs, self.n_outputs, self.n_units, self.n_parameters = n_inputs, n_outputs, column, offset
         self.weight_ranges = tuple(ranges)
+        self.is_dense = not cells
+        self.ends_plainly = tuple(outputs) == (self.n_layers - 1,)
         arrays = (
             np.array(layer_rows, LAYER),
             np.array(block_rows, BLOCK),
             np.array(span_rows, SPAN),
             np.array(output_rows, OUTPUT),
+            np.array([tuple(piece) for piece in pieces], PIECE),
             np.concatenate(cells) if cells else np.zeros(1, np.int32),
-            np.array(ranges, np.intp),
         )
         self._arrays = arrays
         self.layers = <Layer*> _address(arrays[0], sizeof(Layer))
         self.blocks = <Block*> _address(arrays[1], sizeof(Block))
         self.spans = <Span*> _address(arrays[2], sizeof(Span))
         self.outputs = <Output*> _address(arrays[3], sizeof(Output))
-        self.cells = <const int*> _address(arrays[4], sizeof(int))
-        self.ranges = <const Py_ssize_t*> _address(arrays[5], sizeof(Py_ssize_t))
+        self.pieces = <Piece*> _address(arrays[4], sizeof(Piece))
+        self.cells = <const int*> _address(arrays[5], sizeof(int))
 
     def __reduce__(self):
         raise TypeError("a Plan is not pickled: pickle the Topology and compile it again")
@@ -135,26 +155,35 @@ cdef class Workspace:
         self.plan = plan
         self.dtype = np.dtype(dtype)
         item = self.dtype.itemsize
-        row_bytes = item * (4 * plan.n_units + plan.n_inputs)
+        row_bytes = item * (3 * plan.n_units + plan.n_inputs)
         fitting = min(max(CHUNK_BYTES // row_bytes, MIN_ROWS), MAX_ROWS)
         self.capacity = max(1, min(n_rows, fitting))
         # One allocation, cut into the buffers.
         n = int(self.capacity)
-        sizes = [item * n * plan.n_units] * 4 + [item * n * plan.n_outputs] * 4
-        sizes += [item * n, item * n * plan.n_inputs * gathers, item * plan.largest_block, item * plan.n_units]
-        sizes += [sizeof(Py_ssize_t) * n] * 2
+        sizes = [item * n * plan.n_units] * 3 + [item * n * plan.n_outputs] * 4
+        sizes += [item * n, item * n * plan.n_inputs * gathers, item * plan.largest_block]
+        sizes += [sizeof(Py_ssize_t) * n] * 2 + [sizeof(double) * (n // GROUP + 1)]
         starts = list(accumulate((size + ALIGNMENT - 1) // ALIGNMENT * ALIGNMENT for size in [0, *sizes]))
         self._memory = np.zeros(starts[len(sizes)] + ALIGNMENT, np.uint8)
         cdef size_t base = self._memory.ctypes.data
         base += -base % ALIGNMENT
         places = [base + start for start in starts]
-        self.z, self.slope = _pointer(places[0]), _pointer(places[1])
-        self.error, self.delta = _pointer(places[2]), _pointer(places[3])
-        self.raw, self.seed = _pointer(places[4]), _pointer(places[5])
-        self.scratch, self.target = _pointer(places[6]), _pointer(places[7])
-        self.weight, self.rows = _pointer(places[8]), _pointer(places[9])
-        self.room, self.zeros = _pointer(places[10]), _pointer(places[11])
-        self.starts, self.stops = <Py_ssize_t*> _pointer(places[12]), <Py_ssize_t*> _pointer(places[13])
+        self.z, self.slope, self.delta = _pointer(places[0]), _pointer(places[1]), _pointer(places[2])
+        self.raw, self.seed = _pointer(places[3]), _pointer(places[4])
+        self.scratch, self.target = _pointer(places[5]), _pointer(places[6])
+        self.weight, self.rows, self.room = _pointer(places[7]), _pointer(places[8]), _pointer(places[9])
+        self.starts, self.stops = <Py_ssize_t*> _pointer(places[10]), <Py_ssize_t*> _pointer(places[11])
+        self.sums = <double*> _pointer(places[12])
+
+
+def _cut(block, n_in, n_out, offset):
+    """Pieces of a dense block: block, first row, rows, biases, first weight, weights."""
+    n_pieces = max(1, min(MAX_PIECES, n_in * n_out // MIN_PIECE, n_in // 8))
+    cuts = [8 * (k * n_in // (8 * n_pieces)) for k in range(n_pieces)] + [n_in]   # whole tiles
+    return [
+        [block, start, stop - start, 0, offset + start * n_out, (stop - start) * n_out]
+        for start, stop in zip(cuts, cuts[1:])
+    ]
 
 
 cdef inline void* _pointer(size_t address) noexcept:

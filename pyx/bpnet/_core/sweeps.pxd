@@ -2,16 +2,29 @@
 from cython cimport floating
 
 from bpnet._core.data cimport Chunk
-from bpnet._core.plan cimport Plan, Workspace
+from bpnet._core.losses cimport Loss
+from bpnet._core.plan cimport Piece, Plan, Workspace
 
 cdef enum Reading:
-    # What forward leaves in Workspace.raw for the loss or the caller.
+    # What the loss or the caller reads.
     RAW       # a of the outputs
     OUTPUT    # z of the outputs
 
 cdef void forward(
     Plan plan, const floating* w, Workspace ws, const Chunk* chunk, Reading reading, bint slopes
 ) noexcept nogil
-cdef void backward(
-    Plan plan, const floating* w, Workspace ws, const Chunk* chunk, Reading reading, floating* g
+cdef void read_loss(
+    Plan plan, Loss loss, Workspace ws, const Chunk* chunk, double scale, const floating* tag
 ) noexcept nogil
+cdef double summed_loss(Workspace ws, const Chunk* chunk) noexcept nogil
+cdef void backward(Plan plan, const floating* w, Workspace ws, const Chunk* chunk, Reading reading) noexcept nogil
+cdef void gradient(
+    Plan plan, Workspace ws, const Chunk* chunk, const Piece* piece, floating* g, bint fresh
+) noexcept nogil
+
+
+cdef inline floating* outputs_of(Plan plan, Workspace ws, const Chunk* chunk, const floating* tag) noexcept nogil:
+    """What forward has left of the outputs: (n, n_outputs). `tag` only names the precision."""
+    if plan.ends_plainly:
+        return <floating*> ws.z + plan.layers[plan.n_layers - 1].column * chunk.n
+    return <floating*> ws.raw

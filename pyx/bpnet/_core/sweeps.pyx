@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """The sweeps over a plan: loops over layers and their blocks.
 
-Buffers hold one layer after another, each as an (n, n_units) row-major matrix; the inputs are read from the chunk.
+Buffers hold one layer after another, each as an (n, n_units) row-major matrix; the inputs are read from the chunk. A
+sweep works on some rows of the chunk, so threads may share it; `gradient` needs all rows swept.
 Equation numbers are those of Bishop, Pattern Recognition and Machine Learning (2006), chapter 5.
 """
 
@@ -11,7 +12,8 @@ from bpnet._core cimport kernels
 from bpnet._core.activations cimport softmax
 from bpnet._core.blocks cimport accumulate, accumulate_sparse, backpropagate, propagate, propagate_sparse
 from bpnet._core.kernels cimport BPNET_SOFTMAX
-from bpnet._core.plan cimport Block, Layer, Output
+from bpnet._core.losses cimport evaluate
+from bpnet._core.plan cimport GROUP, Block, Layer, Output
 
 
 cdef void forward(
@@ -19,76 +21,138 @@ cdef void forward(
 ) noexcept nogil:
     """a_j = sum_i w_ji z_i + b_j,  z_j = h(a_j)   (5.48, 5.49).
 
-    ws.raw becomes a or z of the outputs; ws.slope becomes h'(a) where `slopes` asks for it.
+    `outputs_of` finds a or z of the outputs, as `reading` asks; ws.slope becomes h'(a) where `slopes` asks for it.
     """
-    cdef int l, b, n = chunk.n
+    cdef int l, b
     cdef Layer* layer
     cdef Block* block
     cdef floating* z = <floating*> ws.z
     cdef floating* slope
     cdef floating* a
     cdef const floating* a0
-    cdef const floating* source
     cdef Py_ssize_t a0_row
     for l in range(1, plan.n_layers):
         layer = &plan.layers[l]
-        a = z + layer.column * n
-        slope = <floating*> ws.slope + layer.column * n if slopes else NULL
-        a0 = w + layer.bias_offset if layer.bias_offset >= 0 else <const floating*> ws.zeros
+        a = z + _place(layer, chunk)
+        a0 = w + layer.bias_offset if layer.bias_offset >= 0 else NULL
         a0_row = 0
         for b in range(layer.first_block, layer.first_block + layer.n_blocks):
             block = &plan.blocks[b]
             if block.source > 0:
-                source = z + plan.layers[block.source].column * n
-                propagate(plan, block, w, ws.room, source, a0, a0_row, a, n)
+                propagate(
+                    plan, block, w, ws.room, chunk, z + _place(&plan.layers[block.source], chunk), a0, a0_row, a
+                )
             elif chunk.x != NULL:
-                propagate(plan, block, w, ws.room, <const floating*> chunk.x, a0, a0_row, a, n)
+                propagate(
+                    plan, block, w, ws.room, chunk, <const floating*> chunk.x + chunk.first * block.n_in, a0, a0_row, a
+                )
             else:
                 propagate_sparse(block, w, chunk, a0, a0_row, a)
             a0, a0_row = a, layer.n_units
-        if reading == RAW:
-            _read_outputs(plan, l, a, <floating*> ws.raw, n)
-        _activate(plan, layer, a, slope, n)
-        if reading == OUTPUT:
-            _read_outputs(plan, l, a, <floating*> ws.raw, n)
+        if plan.ends_plainly and l == plan.n_layers - 1:
+            if reading == RAW:
+                return
+        elif reading == RAW:
+            _read_outputs(plan, l, a, <floating*> ws.raw, chunk)
+        slope = <floating*> ws.slope + _place(layer, chunk) if slopes else NULL
+        _activate(plan, layer, a, slope, chunk.count)
+        if reading == OUTPUT and not plan.ends_plainly:
+            _read_outputs(plan, l, a, <floating*> ws.raw, chunk)
 
 
-cdef void backward(
-    Plan plan, const floating* w, Workspace ws, const Chunk* chunk, Reading reading, floating* g
+cdef void read_loss(
+    Plan plan, Loss loss, Workspace ws, const Chunk* chunk, double scale, const floating* tag
 ) noexcept nogil:
-    """delta_j = h'(a_j) sum_k w_kj delta_k,  dE/dw_ji = delta_j z_i   (5.56, 5.53).
+    """The rows' s_n E_n after forward, for `summed_loss`; leaves `scale` times the derivative for backward."""
+    cdef const floating* weight = <const floating*> chunk.weight
+    cdef floating* raw = outputs_of(plan, ws, chunk, tag)
+    cdef floating* seed = _seed(plan, ws, chunk, tag)
+    cdef int i, n, last = chunk.first + chunk.count
+    cdef Py_ssize_t at
+    for i from chunk.first <= i < last by GROUP:
+        at, n = <Py_ssize_t> i * plan.n_outputs, min(GROUP, last - i)
+        ws.sums[i // GROUP] = evaluate(
+            loss.kind, raw + at, <const floating*> chunk.y + at, weight + i if weight != NULL else NULL, scale,
+            seed + at, <floating*> ws.scratch + at, NULL, n, plan.n_outputs,
+        )
 
-    On entry ws.seed is dE/da of the outputs where reading is RAW, dE/dz where it is OUTPUT; z and slope are those
-    of forward. g is added to; NULL asks for ws.error and ws.delta alone.
+
+cdef double summed_loss(Workspace ws, const Chunk* chunk) noexcept nogil:
+    """sum_n s_n E_n over all rows of the chunk."""
+    cdef double total = 0
+    cdef int i
+    for i in range((chunk.n + GROUP - 1) // GROUP):
+        total += ws.sums[i]
+    return total
+
+
+cdef void backward(Plan plan, const floating* w, Workspace ws, const Chunk* chunk, Reading reading) noexcept nogil:
+    """delta_j = h'(a_j) sum_k w_kj delta_k   (5.56).
+
+    On entry the loss's derivative lies where `read_loss` has put it: dE/da of the outputs where reading is RAW, dE/dz
+    where it is OUTPUT; z and slope are those of forward.
     """
-    cdef int l, b, n = chunk.n
-    cdef Py_ssize_t at, source_at
+    cdef int l, b
+    cdef Py_ssize_t at
+    cdef bint is_plain, has_error
     cdef Layer* layer
     cdef Block* block
     cdef floating* z = <floating*> ws.z
     cdef floating* slope = <floating*> ws.slope
-    cdef floating* error = <floating*> ws.error
     cdef floating* delta = <floating*> ws.delta
-    memset(error, 0, plan.n_units * n * sizeof(floating))
-    memset(delta, 0, plan.n_units * n * sizeof(floating))
-    _plant_seed(plan, <const floating*> ws.seed, delta if reading == RAW else error, n)
     for l in range(plan.n_layers - 1, 0, -1):
         layer = &plan.layers[l]
-        at = layer.column * n
-        _add_delta(plan, layer, z + at, slope + at, error + at, delta + at, n)
-        if g != NULL and layer.bias_offset >= 0:
-            kernels.add_rows(delta + at, g + layer.bias_offset, n, layer.n_units)
+        at = _place(layer, chunk)
+        is_plain = plan.ends_plainly and l == plan.n_layers - 1
+        has_error = layer.is_read or is_plain
+        if not has_error:
+            memset(delta + at, 0, <size_t> chunk.count * layer.n_units * sizeof(floating))
+        if reading == OUTPUT and not is_plain:
+            _add_seed(plan, l, ws, chunk, delta + at)
+        if reading == OUTPUT or not is_plain:
+            _chain(plan, layer, z + at, slope + at, delta + at, chunk.count)
+        if reading == RAW and not is_plain:
+            _add_seed(plan, l, ws, chunk, delta + at)
         for b in range(layer.first_block, layer.first_block + layer.n_blocks):
             block = &plan.blocks[b]
             if block.source > 0:
-                source_at = plan.layers[block.source].column * n
-                backpropagate(plan, block, w, ws.room, delta + at, error + source_at, n)
-                if g != NULL:
-                    accumulate(plan, block, g, ws.room, z + source_at, delta + at, n)
-            elif g != NULL and chunk.x != NULL:
-                accumulate(plan, block, g, ws.room, <const floating*> chunk.x, delta + at, n)
-            elif g != NULL:
-                accumulate_sparse(block, g, chunk, delta + at)
+                backpropagate(
+                    plan, block, w, ws.room, chunk, delta + at, delta + _place(&plan.layers[block.source], chunk)
+                )
+
+
+cdef void gradient(
+    Plan plan, Workspace ws, const Chunk* chunk, const Piece* piece, floating* g, bint fresh
+) noexcept nogil:
+    """dE/dw_ji = sum_n delta_j z_i   (5.53) of one piece, over all rows of the chunk: added to g, or set if `fresh`."""
+    cdef Block* block = &plan.blocks[piece.block]
+    cdef const floating* delta = <const floating*> ws.delta + plan.layers[block.target].column * chunk.n
+    cdef floating* biases = g + piece.start + piece.n_weights
+    if block.source > 0:
+        accumulate(
+            plan, piece, g, fresh, ws.room, chunk,
+            <const floating*> ws.z + plan.layers[block.source].column * chunk.n, delta,
+        )
+    elif chunk.x != NULL:
+        accumulate(plan, piece, g, fresh, ws.room, chunk, <const floating*> chunk.x, delta)
+    elif piece.first_row == 0:
+        accumulate_sparse(block, g, fresh, chunk, delta)
+    if piece.n_biases:
+        if fresh:
+            memset(biases, 0, piece.n_biases * sizeof(floating))
+        kernels.add_rows(delta, biases, chunk.n, piece.n_biases)
+
+
+cdef inline Py_ssize_t _place(const Layer* layer, const Chunk* chunk) noexcept nogil:
+    """Where the rows that a sweep works on begin in a layer's buffer."""
+    return layer.column * chunk.n + <Py_ssize_t> chunk.first * layer.n_units
+
+
+cdef inline floating* _seed(Plan plan, Workspace ws, const Chunk* chunk, const floating* tag) noexcept nogil:
+    """Where the loss leaves its derivative: (n, n_outputs)."""
+    if plan.ends_plainly:
+        return <floating*> ws.delta + plan.layers[plan.n_layers - 1].column * chunk.n
+    return <floating*> ws.seed
 
 
 cdef void _activate(Plan plan, const Layer* layer, floating* a, floating* slope, int n) noexcept nogil:
@@ -107,45 +171,47 @@ cdef void _activate(Plan plan, const Layer* layer, floating* a, floating* slope,
                 kernels.activate(kind, a + at, a + at, slope + at if slope != NULL else NULL, n_units)
 
 
-cdef void _add_delta(
-    Plan plan, const Layer* layer, const floating* z, const floating* slope, const floating* error, floating* delta,
-    int n,
+cdef void _chain(
+    Plan plan, const Layer* layer, const floating* z, const floating* slope, floating* delta, int n
 ) noexcept nogil:
-    """delta += h'(a) error; for softmax delta_j += z_j (error_j - sum_k z_k error_k)."""
+    """The error becomes delta = h'(a) error; for softmax delta_j = z_j (error_j - sum_k z_k error_k)."""
     cdef Py_ssize_t i, j, m = layer.n_units
     cdef floating mean
     if plan.spans[layer.first_span].activation != BPNET_SOFTMAX:
-        kernels.add_product(slope, error, delta, n * m)
+        kernels.chain(slope, delta, n * m)
         return
     for i in range(n):
         mean = 0
         for j in range(m):
-            mean += z[i * m + j] * error[i * m + j]
+            mean += z[i * m + j] * delta[i * m + j]
         for j in range(m):
-            delta[i * m + j] += z[i * m + j] * (error[i * m + j] - mean)
+            delta[i * m + j] = z[i * m + j] * (delta[i * m + j] - mean)
 
 
-cdef void _read_outputs(Plan plan, int l, const floating* signal, floating* raw, int n) noexcept nogil:
+cdef void _read_outputs(
+    Plan plan, int l, const floating* signal, floating* raw, const Chunk* chunk
+) noexcept nogil:
     """Copy what layer l has of the outputs into raw."""
     cdef int o
     cdef Py_ssize_t i, m = plan.layers[l].n_units, k = plan.n_outputs
     cdef Output* part
+    raw += chunk.first * k
     for o in range(plan.n_output_spans):
         part = &plan.outputs[o]
         if part.layer == l:
-            for i in range(n):
+            for i in range(chunk.count):
                 memcpy(raw + i * k + part.column, signal + i * m + part.first, part.n_units * sizeof(floating))
 
 
-cdef void _plant_seed(Plan plan, const floating* seed, floating* signal, int n) noexcept nogil:
-    """Copy the loss's derivative to its places in delta or error."""
+cdef void _add_seed(Plan plan, int l, Workspace ws, const Chunk* chunk, floating* delta) noexcept nogil:
+    """Add the loss's derivative to the error signals of the outputs that layer l has."""
     cdef int o
-    cdef Py_ssize_t i, m, k = plan.n_outputs
+    cdef Py_ssize_t i, j, m = plan.layers[l].n_units, k = plan.n_outputs
     cdef Output* part
-    cdef floating* at
+    cdef const floating* seed = <const floating*> ws.seed + chunk.first * k
     for o in range(plan.n_output_spans):
         part = &plan.outputs[o]
-        m = plan.layers[part.layer].n_units
-        at = signal + plan.layers[part.layer].column * n + part.first
-        for i in range(n):
-            memcpy(at + i * m, seed + i * k + part.column, part.n_units * sizeof(floating))
+        if part.layer == l:
+            for i in range(chunk.count):
+                for j in range(part.n_units):
+                    delta[i * m + part.first + j] += seed[i * k + part.column + j]

@@ -7,8 +7,10 @@ cdef class UpdateRule:
     cdef readonly object state          # (n_vectors, n_parameters): what the rule remembers of each parameter
     cdef void* memory
     cdef Py_ssize_t n_parameters
-    cdef void step_f32(self, const float* g, float* w) noexcept nogil
-    cdef void step_f64(self, const double* g, double* w) noexcept nogil
+    cdef double step_rate               # of the step that is under way
+    cdef void begin_step(self) noexcept nogil
+    cdef void step_f32(self, const float* g, float* w, Py_ssize_t start, Py_ssize_t n) noexcept nogil
+    cdef void step_f64(self, const double* g, double* w, Py_ssize_t start, Py_ssize_t n) noexcept nogil
 
 cdef class GradientDescent(UpdateRule):
     cdef readonly double momentum
@@ -18,13 +20,13 @@ cdef class Adam(UpdateRule):
     cdef readonly double beta_1
     cdef readonly double beta_2
     cdef readonly double epsilon
-    cdef double effective_rate(self) noexcept nogil
 
 
-cdef inline void step(UpdateRule rule, const floating* g, floating* w) noexcept nogil:
-    """One step of w along the gradient g."""
-    rule.n_steps += 1
+cdef inline void step(
+    UpdateRule rule, const floating* g, floating* w, Py_ssize_t start, Py_ssize_t n
+) noexcept nogil:
+    """Step of n parameters from `start` on along the gradient g; `begin_step` comes before it."""
     if floating is float:
-        rule.step_f32(g, w)
+        rule.step_f32(g, w, start, n)
     else:
-        rule.step_f64(g, w)
+        rule.step_f64(g, w, start, n)

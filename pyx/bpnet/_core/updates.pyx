@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Update rules: one step of the flat vector w along its gradient g, whatever the topology.
 
-A rule remembers something of every parameter in `state`, one flat vector for each thing it remembers.
+A step is begun once and then taken piece by piece, in any order and by any thread. A rule remembers something of every parameter in `state`, one flat vector for each thing it remembers.
 """
 
 import numpy as np
@@ -33,10 +33,14 @@ cdef class UpdateRule:
         self.n_parameters = state.shape[1]
         self.memory = <void*> <size_t> state.ctypes.data
 
-    cdef void step_f32(self, const float* g, float* w) noexcept nogil:
+    cdef void begin_step(self) noexcept nogil:
+        self.n_steps += 1
+        self.step_rate = self.rate
+
+    cdef void step_f32(self, const float* g, float* w, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
         pass
 
-    cdef void step_f64(self, const double* g, double* w) noexcept nogil:
+    cdef void step_f64(self, const double* g, double* w, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
         pass
 
 
@@ -64,13 +68,13 @@ cdef class GradientDescent(UpdateRule):
     def __reduce__(self):
         return _restore, (GradientDescent, (self.momentum, self.nesterov), self.rate, self.state, self.n_steps)
 
-    cdef void step_f32(self, const float* g, float* w) noexcept nogil:
-        cdef float* v = <float*> self.memory if self.momentum else NULL
-        table.f32.sgd(<float> self.rate, <float> self.momentum, self.nesterov, g, v, w, self.n_parameters)
+    cdef void step_f32(self, const float* g, float* w, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
+        cdef float* v = <float*> self.memory + start if self.momentum else NULL
+        table.f32.sgd(<float> self.step_rate, <float> self.momentum, self.nesterov, g + start, v, w + start, n)
 
-    cdef void step_f64(self, const double* g, double* w) noexcept nogil:
-        cdef double* v = <double*> self.memory if self.momentum else NULL
-        table.f64.sgd(self.rate, self.momentum, self.nesterov, g, v, w, self.n_parameters)
+    cdef void step_f64(self, const double* g, double* w, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
+        cdef double* v = <double*> self.memory + start if self.momentum else NULL
+        table.f64.sgd(self.step_rate, self.momentum, self.nesterov, g + start, v, w + start, n)
 
 
 cdef class Adam(UpdateRule):
@@ -97,21 +101,22 @@ cdef class Adam(UpdateRule):
     def __reduce__(self):
         return _restore, (Adam, (self.beta_1, self.beta_2, self.epsilon), self.rate, self.state, self.n_steps)
 
-    cdef double effective_rate(self) noexcept nogil:
-        return self.rate * sqrt(1 - pow(self.beta_2, self.n_steps)) / (1 - pow(self.beta_1, self.n_steps))
+    cdef void begin_step(self) noexcept nogil:
+        self.n_steps += 1
+        self.step_rate = self.rate * sqrt(1 - pow(self.beta_2, self.n_steps)) / (1 - pow(self.beta_1, self.n_steps))
 
-    cdef void step_f32(self, const float* g, float* w) noexcept nogil:
-        cdef float* m = <float*> self.memory
+    cdef void step_f32(self, const float* g, float* w, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
+        cdef float* m = <float*> self.memory + start
         table.f32.adam(
-            <float> self.effective_rate(), self.beta_1, self.beta_2, <float> self.epsilon,
-            g, m, m + self.n_parameters, w, self.n_parameters,
+            <float> self.step_rate, self.beta_1, self.beta_2, <float> self.epsilon,
+            g + start, m, m + self.n_parameters, w + start, n,
         )
 
-    cdef void step_f64(self, const double* g, double* w) noexcept nogil:
-        cdef double* m = <double*> self.memory
+    cdef void step_f64(self, const double* g, double* w, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
+        cdef double* m = <double*> self.memory + start
         table.f64.adam(
-            self.effective_rate(), self.beta_1, self.beta_2, self.epsilon,
-            g, m, m + self.n_parameters, w, self.n_parameters,
+            self.step_rate, self.beta_1, self.beta_2, self.epsilon,
+            g + start, m, m + self.n_parameters, w + start, n,
         )
 
 

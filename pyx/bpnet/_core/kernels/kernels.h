@@ -37,14 +37,17 @@ enum {
         void (*activate)(int kind, const real *a, real *z, real *slope, ptrdiff_t n);                           \
         /* curvature = h''(a). */                                                                               \
         void (*curve)(int kind, const real *a, real *curvature, ptrdiff_t n);                                   \
-        /* delta += slope * error; a zero error adds nothing, even where the slope is infinite. */              \
-        void (*add_product)(const real *slope, const real *error, real *delta, ptrdiff_t n);                    \
+        /* error becomes delta = slope * error; no error stays none, even where the slope is infinite. */       \
+        void (*chain)(const real *slope, real *error, ptrdiff_t n);                                             \
         /* y += alpha x */                                                                                      \
         void (*axpy)(real alpha, const real *x, real *y, ptrdiff_t n);                                          \
-        /* C (m, n) = C0 + A (m, k) B (k, n), small; A, B with any strides; C0 may be C, or one row (c0_row 0). */    \
+        /* C (m, n) = C0 + A (m, k) B (k, n). Of A and B the rows or the columns are contiguous, of C and C0 the \
+         * rows; C0 may be C, or one row for all (c0_row 0), or NULL for zeros. */                              \
         void (*product)(ptrdiff_t m, ptrdiff_t n, ptrdiff_t k, const real *a, ptrdiff_t a_row, ptrdiff_t a_col, \
                         const real *b, ptrdiff_t b_row, ptrdiff_t b_col, const real *c0, ptrdiff_t c0_row,      \
                         real *c, ptrdiff_t c_row);                                                              \
+        /* Up to so many m n k the product is at least level with a good BLAS: A as it is, and transposed. */   \
+        ptrdiff_t reach[2];                                                                                     \
         /* g += the sum of the n rows of delta (n, m) */                                                        \
         void (*add_rows)(const real *delta, real *g, ptrdiff_t n, ptrdiff_t m);                                 \
         /* out (n, m) = rows order[0..n) of x */                                                                \

@@ -36,7 +36,7 @@
 #undef BPNET_DOUBLE
 
 #define TABLE(suffix)                                                                                           \
-    {exp_##suffix, log1p_##suffix, activate_##suffix, curve_##suffix, add_product_##suffix, axpy_##suffix,      \
-     product_##suffix, add_rows_##suffix, gather_##suffix, decay_##suffix, sgd_##suffix, adam_##suffix}
+    {exp_##suffix, log1p_##suffix, activate_##suffix, curve_##suffix, chain_##suffix, axpy_##suffix,      \
+     product_##suffix, REACH_##suffix, add_rows_##suffix, gather_##suffix, decay_##suffix, sgd_##suffix, adam_##suffix}
 
 const bpnet_kernels CONCAT(bpnet_kernels_, BPNET_LEVEL) = {STRING(BPNET_LEVEL), TABLE(f32), TABLE(f64)};

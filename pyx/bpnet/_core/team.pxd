@@ -1,0 +1,22 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Threads that work on one mini-batch together, and their way with subnormal numbers."""
+from libc.stdint cimport uint64_t
+
+
+cdef extern from "team.h" nogil:
+    enum:
+        BPNET_MAX_THREADS
+
+    ctypedef struct bpnet_team:
+        int size
+        int next_piece
+
+    int bpnet_team_init(bpnet_team* team, int size)
+    void bpnet_team_free(bpnet_team* team)
+    void bpnet_team_meet(bpnet_team* team, int rank)
+    int bpnet_team_take(bpnet_team* team)
+
+
+cdef extern from "subnormals.h" nogil:
+    uint64_t bpnet_flush_subnormals()
+    void bpnet_restore_subnormals(uint64_t before)

@@ -4,6 +4,8 @@
 import numpy as np
 from numpy.random import Generator, RandomState
 
+from bpnet._core.data import all_finite
+
 
 def as_data_type(dtype):
     """float32 or float64 as a `numpy.dtype`."""
@@ -18,14 +20,15 @@ def as_random_state(seed):
     return seed if isinstance(seed, RandomState | Generator) else RandomState(seed)
 
 
-def as_inputs(X, n_inputs, dtype):
+def as_inputs(X, n_inputs, dtype, check_finite=True):
     """X in the form the core reads: a contiguous matrix, or (values, columns, indptr) of a sparse one.
 
-    Raises ValueError for NaN, infinities and wrong shapes, TypeError for what is no array of numbers.
+    Raises ValueError for NaN, infinities and wrong shapes, TypeError for what is no array of numbers. Without
+    `check_finite` a dense matrix may hold NaN and infinities still.
     """
     if hasattr(X, "tocsr"):
         return as_csr(X, n_inputs, dtype)
-    X = _as_numbers(X, "X", dtype)
+    X = _as_numbers(X, "X", dtype, check_finite)
     if X.ndim != 2 or X.shape[1] != n_inputs:
         raise ValueError(f"expected X of shape (n_samples, {n_inputs}), got {X.shape}")
     return X
@@ -82,17 +85,21 @@ def as_weights(sample_weight, n_samples, dtype):
     return weight
 
 
-def _as_numbers(values, name, dtype):
+def _as_numbers(values, name, dtype, check_finite=True):
     """A contiguous array of finite numbers of this type; no copy where it is one already."""
+    # Conversion is gone around where there is nothing to convert: it takes longer than the outputs of one row.
+    ready = type(values) is np.ndarray and values.dtype == dtype and values.flags.c_contiguous and values.flags.aligned
+    array = values if ready else _convert(values, name, dtype)
+    if check_finite and not all_finite(array):
+        raise ValueError(f"expected finite numbers in {name}, got NaN, infinity or one too large for {np.dtype(dtype)}")
+    return array
+
+
+def _convert(values, name, dtype):
+    """A contiguous array of this type."""
     given = np.asarray(values)
     has_strings = given.dtype.kind == "O" and any(isinstance(value, str) for value in given.flat)
     if given.dtype.kind not in "fiubO" or has_strings:
         raise TypeError(f"expected numbers in {name}, got {given.dtype}")
-    # The sum is not finite if any value is not; only if it is not (it may have overflowed) each value is looked at.
-    # Numbers too large for the type become infinite, and are refused as such.
-    with np.errstate(over="ignore", invalid="ignore"):
-        array = np.require(given, dtype, ["C", "A"]).reshape(given.shape)
-        suspicious = not np.isfinite(array.sum())
-    if suspicious and not np.isfinite(array).all():
-        raise ValueError(f"expected finite numbers in {name}, got NaN, infinity or one too large for {np.dtype(dtype)}")
-    return array
+    with np.errstate(over="ignore"):  # numbers too large for the type become infinite, and are refused as such
+        return np.require(given, dtype, ["C", "A"]).reshape(given.shape)

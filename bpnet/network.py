@@ -99,11 +99,11 @@ class Network:
 
     def predict(self, X):
         """Outputs z: shape (n_samples, n_outputs). Cost O(n_samples W)."""
-        return derivatives.outputs(self._plan, self._parameters, self._data(X))
+        return self._outputs(X, raw=False)
 
     def predict_raw(self, X):
         """Weighted sums a into the output units: shape (n_samples, n_outputs)."""
-        return derivatives.outputs(self._plan, self._parameters, self._data(X), True)
+        return self._outputs(X, raw=True)
 
     def loss(self, X, y, sample_weight=None):
         """E = sum_n s_n E_n, a float. Cost O(n_samples W)."""
@@ -134,6 +134,11 @@ class Network:
         """
         data = self._data(X, y, sample_weight)
         return derivatives.deltas(self._plan, self._loss, self._reads_raw, self._parameters, data)
+
+    def _outputs(self, X, raw):
+        # The core looks for NaN and infinities itself while it has the rows in cache.
+        data = Data(self._plan, as_inputs(X, self.topology.n_inputs, self.dtype, check_finite=False))
+        return derivatives.outputs(self._plan, self._parameters, data, raw, check_finite=True)
 
     def _data(self, X, y=None, sample_weight=None):
         """The arguments in the form the core reads."""

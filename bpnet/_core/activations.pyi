@@ -6,6 +6,7 @@ from numpy.typing import ArrayLike, NDArray
 
 CODES: dict[str, int]
 
+def apply(name: str, a: ArrayLike) -> NDArray[np.floating[Any]]: ...
 def evaluate(
     name: str, a: ArrayLike
 ) -> tuple[NDArray[np.floating[Any]], NDArray[np.floating[Any]], NDArray[np.floating[Any]]]: ...

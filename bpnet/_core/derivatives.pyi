@@ -9,7 +9,12 @@ from bpnet._core.losses import Loss
 from bpnet._core.plan import Plan
 
 def outputs(
-    plan: Plan, w: NDArray[np.floating[Any]], data: Data, raw: bool = False, order: NDArray[np.intp] | None = None
+    plan: Plan,
+    w: NDArray[np.floating[Any]],
+    data: Data,
+    raw: bool = False,
+    order: NDArray[np.intp] | None = None,
+    check_finite: bool = False,
 ) -> NDArray[np.floating[Any]]: ...
 def value_and_gradient(
     plan: Plan,

@@ -2,6 +2,7 @@
 """What the regressor and the classifier share: fitting a network behind scikit-learn's parameters."""
 
 import warnings
+from contextlib import suppress
 from copy import copy, deepcopy
 from numbers import Integral, Real
 
@@ -256,14 +257,20 @@ class BaseMLP(BaseEstimator):
         """The estimator as it is fitted now; a fit in another thread leaves it alone, for it swaps `__dict__`."""
         fitted = object.__new__(type(self))
         fitted.__dict__ = self.__dict__
-        check_is_fitted(fitted)
+        if not hasattr(fitted, "network_"):  # the check itself takes longer than one row
+            check_is_fitted(fitted)
         return fitted
 
     def _outputs(self, X, raw=False):
         """Outputs of the fitted network for checked X."""
         network = self.network_
-        X = validate_data(self, X, accept_sparse="csr", dtype=network.dtype, order="C", reset=False)
-        return network.predict_raw(X) if raw else network.predict(X)
+        predict = network.predict_raw if raw else network.predict
+        if _is_plain(X, network) and not hasattr(self, "feature_names_in_"):
+            # scikit-learn's checks take ten times the time of a small network, and here they could only object to
+            # numbers that are not finite; the network looks for those too.
+            with suppress(ValueError):
+                return predict(X)
+        return predict(validate_data(self, X, accept_sparse="csr", dtype=network.dtype, order="C", reset=False))
 
     def _check_solver(self):
         if self.solver == "lbfgs":
@@ -299,6 +306,14 @@ class BaseMLP(BaseEstimator):
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True
         return tags
+
+
+def _is_plain(X, network):
+    """Whether X is an array of floats with some rows, and columns as many as the network's inputs."""
+    return (
+        type(X) is np.ndarray and X.dtype.char in "fd" and X.ndim == 2 and len(X) > 0
+        and X.shape[1] == network.topology.n_inputs
+    )  # fmt: skip
 
 
 def _hidden_sizes(sizes):

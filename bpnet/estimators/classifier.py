@@ -9,7 +9,7 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import _check_partial_fit_first_call, type_of_target, unique_labels
 from sklearn.utils.validation import column_or_1d
 
-from bpnet._core.activations import evaluate
+from bpnet._core.activations import apply
 from bpnet.estimators._base import BaseMLP
 from bpnet.estimators._docs import share_docs
 from bpnet.estimators._split import stratified_split
@@ -144,7 +144,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
             return fitted._outputs(X)
         # sigma(-a), not 1 - sigma(a): a small probability keeps its digits on either side.
         a = fitted._outputs(X, raw=True)
-        return evaluate("logistic", np.hstack([-a, a]))[0]
+        return apply("logistic", np.hstack([-a, a]))
 
     def predict_log_proba(self, X):
         """Logarithm of each class's probability, from the raw outputs: exact also where a probability rounds to 0 or 1.

@@ -57,6 +57,11 @@ cdef void softmax(const floating* a, floating* z, int n, int m) noexcept nogil:
             z[i * m + j] /= total
 
 
+def apply(str name, a):
+    """Value h(a) alone: `evaluate` without the cost of the derivatives."""
+    return _results(name, a, 1)[0]
+
+
 def evaluate(str name, a):
     """Value, slope and curvature of an activation, element by element.
 
@@ -79,23 +84,31 @@ def evaluate(str name, a):
     >>> z, slope
     (array([0., 0., 2.]), array([0., 0., 1.]))
     """
+    return tuple(_results(name, a, 3))
+
+
+def _results(name, a, n_results):
+    """The first so many of value, slope and curvature."""
     if name not in CODES or CODES[name] == BPNET_SOFTMAX:
         known = ", ".join(key for key in CODES if key != "softmax")
         raise ValueError(f"expected an elementwise activation ({known}), got {name!r}")
     a = np.asarray(a)
     if a.dtype not in (np.float32, np.float64):
         raise TypeError(f"expected an array of float32 or float64, got {a.dtype}")
-    z, slope, curvature = (np.empty(a.shape, a.dtype) for _ in range(3))
-    a = np.ascontiguousarray(a)
+    results = [np.empty(a.shape, a.dtype) for _ in range(n_results)]
+    z, slope, curvature = [out.reshape(-1) for out in results] + [None] * (3 - n_results)
     if a.size:
+        a = np.ascontiguousarray(a).reshape(-1)
         if a.dtype == np.float32:
-            _evaluate[float](CODES[name], a.reshape(-1), z.reshape(-1), slope.reshape(-1), curvature.reshape(-1))
+            _evaluate[float](CODES[name], a, z, slope, curvature)
         else:
-            _evaluate[double](CODES[name], a.reshape(-1), z.reshape(-1), slope.reshape(-1), curvature.reshape(-1))
-    return z, slope, curvature
+            _evaluate[double](CODES[name], a, z, slope, curvature)
+    return results
 
 
 cdef void _evaluate(int kind, const floating[::1] a, floating[::1] z, floating[::1] slope, floating[::1] curvature):
+    cdef floating* slopes = &slope[0] if slope is not None else NULL
     with nogil:
-        kernels.activate(kind, &a[0], &z[0], &slope[0], a.shape[0])
-        kernels.curve(kind, &a[0], &curvature[0], a.shape[0])
+        kernels.activate(kind, &a[0], &z[0], slopes, a.shape[0])
+        if curvature is not None:
+            kernels.curve(kind, &a[0], &curvature[0], a.shape[0])

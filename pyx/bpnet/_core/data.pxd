@@ -37,6 +37,7 @@ cdef Chunk load(
     Data data, Workspace ws, const Py_ssize_t* order, Py_ssize_t start, int n, int first, int count,
     const floating* tag,
 ) noexcept nogil
+cdef bint is_finite(const floating* x, Py_ssize_t n) noexcept nogil
 cdef double total_weight(
     Data data, const Py_ssize_t* order, Py_ssize_t start, Py_ssize_t n, const floating* tag
 ) noexcept nogil

@@ -7,6 +7,7 @@ by side are read where they are, others are gathered chunk by chunk: nothing her
 
 import numpy as np
 
+from cpython.buffer cimport PyBUF_SIMPLE, PyBuffer_Release, PyObject_GetBuffer
 from libc.string cimport memset
 
 from bpnet._core.kernels cimport gather
@@ -131,6 +132,35 @@ cdef Chunk load(
     return chunk
 
 
+cdef bint is_finite(const floating* x, Py_ssize_t n) noexcept nogil:
+    """Whether none of n numbers is NaN or infinite: x - x is NaN for those and 0 for all others, large or tiny."""
+    cdef floating lanes[16]     # as many sums side by side: vectors
+    cdef floating total = 0
+    cdef Py_ssize_t i, k, whole = n - n % 16
+    for k in range(16):
+        lanes[k] = 0
+    for i in range(0, whole, 16):
+        for k in range(16):
+            lanes[k] += x[i + k] - x[i + k]
+    for k in range(16):
+        total += lanes[k]
+    for i in range(whole, n):
+        total += x[i] - x[i]
+    return total == 0
+
+
+def all_finite(array):
+    """Whether a contiguous array of float32 or float64 holds neither NaN nor infinities."""
+    cdef const void* values = _address(array)
+    cdef Py_ssize_t n = array.size
+    cdef bint finite, is_float = array.dtype == np.float32
+    if not is_float and array.dtype != np.float64:
+        raise TypeError(f"expected an array of float32 or float64, got {array.dtype}")
+    with nogil:
+        finite = is_finite(<const float*> values, n) if is_float else is_finite(<const double*> values, n)
+    return finite
+
+
 cdef double total_weight(
     Data data, const Py_ssize_t* order, Py_ssize_t start, Py_ssize_t n, const floating* tag
 ) noexcept nogil:
@@ -181,5 +211,9 @@ def _check_csr(columns, indptr, n_entries, n_inputs):
         raise ValueError(f"expected columns from 0 to {n_inputs - 1}, got {columns.min()} to {columns.max()}")
 
 
-cdef const void* _address(array):
-    return <const void*> <size_t> array.ctypes.data
+cdef const void* _address(array) except? NULL:
+    """First byte of a contiguous array; whoever keeps the address keeps the array. `array.ctypes` takes 5 us."""
+    cdef Py_buffer view
+    PyObject_GetBuffer(array, &view, PyBUF_SIMPLE)
+    PyBuffer_Release(&view)
+    return view.buf

@@ -14,7 +14,7 @@ from cython cimport floating
 from libc.string cimport memcpy
 
 from bpnet._core.clock cimport now
-from bpnet._core.data cimport Chunk, Data, load
+from bpnet._core.data cimport Chunk, Data, is_finite, load
 from bpnet._core.losses cimport Loss
 from bpnet._core.plan cimport Plan, Workspace
 from bpnet._core.sweeps cimport OUTPUT, RAW, Reading, backward, forward, gradient, outputs_of, read_loss, summed_loss
@@ -23,7 +23,7 @@ from bpnet._core.sweeps cimport OUTPUT, RAW, Reading, backward, forward, gradien
 DEF SLICE = 0.05
 
 
-def outputs(Plan plan not None, w, Data data not None, bint raw=False, order=None):
+def outputs(Plan plan not None, w, Data data not None, bint raw=False, order=None, bint check_finite=False):
     """Outputs z of the network, or their a.
 
     Parameters
@@ -35,10 +35,18 @@ def outputs(Plan plan not None, w, Data data not None, bint raw=False, order=Non
         a instead of z.
     order : contiguous ndarray of intp, optional
         Rows to take; all by default.
+    check_finite : bool, default=False
+        Whether to look at dense inputs too: chunk by chunk, in cache, where a pass of its own would read them from
+        memory once more.
 
     Returns
     -------
     ndarray of shape (n_rows, n_outputs), type of the data
+
+    Raises
+    ------
+    ValueError
+        For NaN and infinities, if they are looked for.
     """
     cdef Reading reading = RAW if raw else OUTPUT
     check_problem(plan, data, w)
@@ -48,9 +56,11 @@ def outputs(Plan plan not None, w, Data data not None, bint raw=False, order=Non
     out = np.empty((n, plan.n_outputs), data.dtype)
     ws = Workspace(plan, data.dtype, n, data.gathers(order is not None))
     if data.dtype == np.float32:
-        _outputs[float](plan, w, data, ws, reading, order, out)
+        finite = _outputs[float](plan, w, data, ws, reading, order, check_finite, out)
     else:
-        _outputs[double](plan, w, data, ws, reading, order, out)
+        finite = _outputs[double](plan, w, data, ws, reading, order, check_finite, out)
+    if not finite:
+        raise ValueError(f"expected finite numbers in X, got NaN, infinity or one too large for {data.dtype}")
     return out
 
 
@@ -95,11 +105,12 @@ def deltas(Plan plan not None, Loss loss not None, bint reads_raw, w, Data data 
     return out
 
 
-cdef int _outputs(
+cdef bint _outputs(
     Plan plan, const floating[::1] w, Data data, Workspace ws, Reading reading, const Py_ssize_t[::1] order,
-    floating[:, ::1] out,
+    bint check_finite, floating[:, ::1] out,
 ) except -1:
-    cdef Py_ssize_t start = 0, n_rows = out.shape[0]
+    """False, and `out` incomplete, where an input is not finite."""
+    cdef Py_ssize_t start = 0, n_rows = out.shape[0], n_inputs = plan.n_inputs
     cdef const Py_ssize_t* rows = &order[0] if order is not None and n_rows else NULL
     cdef const floating* weights = &w[0]
     cdef int n
@@ -112,10 +123,12 @@ cdef int _outputs(
             while start < n_rows and now() < until:
                 n = <int> min(ws.capacity, n_rows - start)
                 chunk = load(data, ws, rows, start, n, 0, n, weights)
+                if check_finite and chunk.x != NULL and not is_finite(<const floating*> chunk.x, n * n_inputs):
+                    return False
                 forward(plan, weights, ws, &chunk, reading, False)
                 memcpy(&out[start, 0], outputs_of(plan, ws, &chunk, weights), n * out.shape[1] * sizeof(floating))
                 start += n
-    return 0
+    return True
 
 
 cdef double _value_and_gradient(

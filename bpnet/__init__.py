@@ -1,9 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Feed-forward networks trained by back-propagation: a compiled core behind scikit-learn's own API."""
 
-from importlib import import_module, metadata
-
-__version__ = metadata.version("bpnet")
+from importlib import import_module
 
 # Public name -> module that defines it. Loaded when first asked for: `from bpnet import Network` needs no scikit-learn.
 _HOME = {
@@ -21,12 +19,16 @@ __all__ = ["Layer", "MLPClassifier", "MLPRegressor", "Network", "Topology", "che
 
 
 def __getattr__(name):
-    if name not in _HOME:
+    if name == "__version__":
+        # Few ask for it, and the module that knows it takes longer to import than all the rest of this one.
+        value = import_module("importlib.metadata").version("bpnet")
+    elif name in _HOME:
+        value = getattr(import_module(_HOME[name]), name)
+    else:
         raise AttributeError(f"module 'bpnet' has no attribute {name!r}")
-    value = getattr(import_module(_HOME[name]), name)
     globals()[name] = value
     return value
 
 
 def __dir__():
-    return sorted([*globals(), *_HOME])
+    return sorted({*globals(), *_HOME, "__version__"})

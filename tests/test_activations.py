@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 
-from bpnet._core.activations import CODES, evaluate
+from bpnet._core.activations import CODES, apply, evaluate
 
 NAMES = [name for name in CODES if name != "softmax"]
 # Units in the last place; the largest measured are about 4.
@@ -168,6 +168,11 @@ def test_value_does_not_depend_on_place_or_length(name, dtype):
     assert_array_equal(evaluate(name, points), alone)
     for start in (1, 2, 3, 5, 8):
         assert_array_equal(evaluate(name, points[start:-start]), alone[:, start:-start])
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_value_alone_is_the_value_with_derivatives(name, dtype):
+    assert_array_equal(apply(name, _points(dtype)), evaluate(name, _points(dtype))[0])
 
 
 @pytest.mark.parametrize("name", ["tanh", "identity"])

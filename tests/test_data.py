@@ -8,7 +8,7 @@ from problems import make
 
 from bpnet import Layer, Topology
 from bpnet._core import derivatives
-from bpnet._core.data import Data
+from bpnet._core.data import Data, all_finite
 from bpnet._core.plan import Workspace
 
 X = np.arange(28.0).reshape(7, 4)
@@ -111,3 +111,31 @@ def test_workspace_says_what_it_is_for(plan, dtype):
     ws = Workspace(plan, dtype, 5)
     assert (ws.plan, ws.capacity, ws.dtype) == (plan, 5, dtype)
     assert Workspace(plan, dtype, 0).capacity == 1
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+def test_a_number_that_is_not_finite_is_found_in_every_place(bad, dtype):
+    for n in (*range(1, 40), 1000):
+        x = np.full(n, np.finfo(dtype).max, dtype)
+        x[::2] = np.finfo(dtype).smallest_subnormal
+        assert all_finite(x) and all_finite(-x)
+        for place in range(n):
+            x[place], old = bad, x[place]
+            assert not all_finite(x)
+            x[place] = old
+
+
+def test_only_floats_are_asked_whether_they_are_finite():
+    assert all_finite(np.empty((0, 3)))
+    with pytest.raises(TypeError, match="expected an array of float32 or float64, got int64"):
+        all_finite(np.arange(3))
+
+
+@pytest.mark.parametrize("place", [0, 1999])
+def test_outputs_refuse_what_is_not_finite_where_asked_to(plan, place, dtype):
+    x = np.ones((2000, 4), dtype)
+    x[place, 3] = np.nan
+    w = make("chain").w.astype(dtype)
+    with pytest.raises(ValueError, match="expected finite numbers in X"):
+        derivatives.outputs(plan, w, Data(plan, x), check_finite=True)
+    assert_array_equal(np.isfinite(derivatives.outputs(plan, w, Data(plan, x))).all(axis=1), np.arange(2000) != place)

@@ -4,6 +4,7 @@
 import inspect
 import re
 import warnings
+import weakref
 
 import numpy as np
 import pandas as pd
@@ -221,6 +222,48 @@ def test_feature_names_are_kept_and_compared():
         est.predict(X)
 
 
+FORMS = {
+    "float64": lambda rows: rows.astype(np.float64),
+    "Fortran": np.asfortranarray,
+    "strided": lambda rows: np.repeat(rows, 2, axis=1)[:, ::2],
+    "backwards": lambda rows: rows[::-1].copy()[::-1],
+    "big-endian": lambda rows: rows.astype(">f4"),
+    "unaligned": lambda rows: np.frombuffer(b" " + rows.tobytes(), np.float32, offset=1).reshape(rows.shape),
+    "subclass": lambda rows: rows.view(np.memmap),
+    "list": lambda rows: rows.tolist(),
+    "frame": pd.DataFrame,
+}
+
+
+@pytest.mark.parametrize("form", FORMS.values(), ids=FORMS)
+@pytest.mark.parametrize("n_rows", [1, 150])
+@pytest.mark.parametrize("task", TASKS)
+def test_rows_are_predicted_alike_in_every_form(task, n_rows, form):
+    kind, y, more = TASKS[task]
+    rows = X[:n_rows].astype(np.float32)
+    for dtype in (np.float32, np.float64):
+        est = getattr(ours, kind)(**QUICK | more).fit(X.astype(dtype), y)
+        methods = ["predict", *(["predict_proba", "decision_function"] if kind == "MLPClassifier" else [])]
+        for method in methods:
+            assert_array_equal(getattr(est, method)(form(rows)), getattr(est, method)(rows))
+
+
+def test_predictions_keep_nothing_of_their_input():
+    est, rows = MLPRegressor(**QUICK).fit(X, TARGET), X[:3].copy()
+    gone = weakref.ref(rows)
+    est.predict(rows)
+    del rows
+    assert gone() is None
+
+
+def test_numbers_too_large_for_a_float32_network_are_refused_in_the_same_words():
+    est = MLPRegressor(**QUICK).fit(X.astype(np.float32), TARGET)
+    for rows in ([[1e300] * 4], np.full((1, 4), 1e300)):
+        with pytest.raises(ValueError, match="Input X contains infinity or a value too large"):
+            with np.errstate(over="ignore"):
+                est.predict(rows)
+
+
 def test_refitting_without_names_forgets_them():
     est = MLPRegressor(**QUICK).fit(pd.DataFrame(X, columns=[*"abcd"]), TARGET).fit(X, TARGET)
     assert not hasattr(est, "feature_names_in_") and est.predict(X).shape == (150,)
@@ -297,7 +340,15 @@ def test_a_fit_that_converges_warns_of_nothing():
 SAID = {
     "unfitted": lambda est: est.predict(X),
     "columns": lambda est: est.fit(X, LABELS).predict(X[:, :2]),
+    "one dimension": lambda est: est.fit(X, LABELS).predict(X[0]),
+    "three dimensions": lambda est: est.fit(X, LABELS).predict(X[np.newaxis]),
+    "nothing to predict": lambda est: est.fit(X, LABELS).predict(X[:0]),
     "nan": lambda est: est.fit(np.where(X > 1, np.nan, X), LABELS),
+    "nan to predict": lambda est: est.fit(X, LABELS).predict(np.where(X > 1, np.nan, X)),
+    "nan in one row": lambda est: est.fit(X, LABELS).predict_proba(X[:1] * np.nan),
+    "nan far down": lambda est: est.fit(X, LABELS).predict(np.vstack([*[X] * 40, X * np.nan])),
+    "infinity to predict": lambda est: est.fit(X, LABELS).predict(np.full((3, 4), np.inf, np.float32)),
+    "complex to predict": lambda est: est.fit(X, LABELS).predict(X + 1j),
     "lengths": lambda est: est.fit(X, LABELS[:5]),
     "no targets": lambda est: est.fit(X, None),
     "empty": lambda est: est.fit(X[:0], LABELS[:0]),

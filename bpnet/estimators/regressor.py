@@ -148,8 +148,10 @@ class MLPRegressor(RegressorMixin, BaseMLP):
 
     def _encode(self, y, dtype, goes_on, incremental):
         """Targets as a matrix of the type of X."""
-        with np.errstate(over="ignore"):
-            y = check_array(y, dtype=dtype, order="C", ensure_2d=False, input_name="y")
+        # `_validate` has looked at y as it was given; left to refuse are matrices and words that do not convert.
+        if not (isinstance(y, np.ndarray) and y.dtype == dtype and y.flags.c_contiguous):
+            with np.errstate(over="ignore"):
+                y = check_array(y, dtype=dtype, order="C", ensure_2d=False, input_name="y")
         if y.ndim == 2 and y.shape[1] == 1:
             y = column_or_1d(y, warn=True)
         y = y.reshape(len(y), -1)

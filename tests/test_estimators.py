@@ -347,7 +347,7 @@ SAID = {
     "nan to predict": lambda est: est.fit(X, LABELS).predict(np.where(X > 1, np.nan, X)),
     "nan in one row": lambda est: est.fit(X, LABELS).predict_proba(X[:1] * np.nan),
     "nan far down": lambda est: est.fit(X, LABELS).predict(np.vstack([*[X] * 40, X * np.nan])),
-    "infinity to predict": lambda est: est.fit(X, LABELS).predict(np.full((3, 4), np.inf, np.float32)),
+    "infinity to predict": lambda est: est.fit(X, LABELS).predict(np.full((3, 4), np.inf)),
     "complex to predict": lambda est: est.fit(X, LABELS).predict(X + 1j),
     "lengths": lambda est: est.fit(X, LABELS[:5]),
     "no targets": lambda est: est.fit(X, None),

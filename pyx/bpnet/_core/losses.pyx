@@ -109,6 +109,13 @@ cdef double evaluate(
     cdef double value, total = 0
     cdef Py_ssize_t i, k
     cdef floating factor
+    if kind == SQUARED_ERROR and weight == NULL and values == NULL:
+        # Nothing depends on the row: one run over all values.
+        factor = <floating> scale
+        total = _squared_error(raw, y, seed, <Py_ssize_t> n * m)
+        for k in range(<Py_ssize_t> n * m):
+            seed[k] *= factor
+        return total
     if kind == BINARY_LOG_LOSS:
         # scratch = exp(-|a|), seed = log(1 + exp(-|a|)): all that both the value and the slope need.
         for k in range(<Py_ssize_t> n * m):
@@ -135,7 +142,9 @@ cdef double evaluate(
     return total
 
 
-cdef inline double _squared_error(const floating* z, const floating* y, floating* seed, int m) noexcept nogil:
+cdef inline double _squared_error(
+    const floating* z, const floating* y, floating* seed, Py_ssize_t m
+) noexcept nogil:
     cdef double residual, value = 0
     cdef Py_ssize_t k
     for k in range(m):

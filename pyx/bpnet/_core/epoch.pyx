@@ -34,6 +34,9 @@ DEF WORK_PER_LOOK = 200_000
 #: Work of a chunk that makes one more thread pay: some 30 microseconds of it, against two meetings of one to five.
 DEF WORK_PER_THREAD = 400_000
 
+#: Parameters of a net that stays in the first-level cache: its step is taken at once, for the calls cost more.
+DEF SMALL_NET = 2000
+
 
 cdef struct Turn:
     # A chunk of a batch, which all threads work on before any takes the next.
@@ -269,17 +272,19 @@ cdef Chunk _load_share(Epoch self, const Turn* turn, int rank, const floating* t
 cdef void _finish_pieces(Epoch self, const Turn* turn, const Chunk* chunk, floating* w, floating* g) noexcept nogil:
     """Gradient of one piece after the other and, at the end of a batch, its penalty and step."""
     cdef double strength = self.alpha * turn.scale
-    cdef Py_ssize_t start
+    cdef bint steps_at_once = self.plan.n_parameters <= SMALL_NET and self.team.size == 1
     cdef Piece* piece
     cdef int p = bpnet_team_take(&self.team)
     while p < self.plan.n_pieces:
         piece = &self.plan.pieces[p]
-        start = piece.start
         gradient(self.plan, self.ws, chunk, piece, g, turn.opens_batch)
         if turn.closes_batch:
             if strength != 0:
-                self.penalties[p] += (
-                    turn.times * 0.5 * strength * decay(strength, w + start, g + start, piece.n_weights)
+                self.penalties[p] += turn.times * 0.5 * strength * decay(
+                    strength, w + piece.start, g + piece.start, piece.n_weights
                 )
-            step(self.rule, g, w, start, piece.n_weights + piece.n_biases)
+            if not steps_at_once:
+                step(self.rule, g, w, piece.start, piece.n_weights + piece.n_biases)
         p = bpnet_team_take(&self.team)
+    if steps_at_once and turn.closes_batch:
+        step(self.rule, g, w, 0, self.plan.n_parameters)

@@ -6,7 +6,7 @@ from numbers import Integral
 
 import numpy as np
 
-from bpnet._blas_threads import one_blas_thread
+from bpnet._threads import count_threads, one_blas_thread
 from bpnet._core.epoch import Epoch
 from bpnet._core.shuffling import shuffle_rows
 from bpnet._core.updates import Adam, GradientDescent
@@ -39,6 +39,7 @@ def train(
     sample_weight=None,
     shuffle=True,
     random_state=None,
+    n_jobs=None,
     **settings,
 ):
     """Train a network of any topology and loss by mini-batches, without an estimator.
@@ -65,6 +66,9 @@ def train(
         Whether each epoch takes the rows in a new random order.
     random_state : None, int, RandomState or Generator, default=None
         Of the orders.
+    n_jobs : int, default=None
+        Most threads that share the work of a batch; None is one, -1 as many as there are processors. The result is the
+        same to the last bit.
     **settings
         Of the rule: `momentum` and `nesterov` of "sgd"; `beta_1`, `beta_2` and `epsilon` of "adam".
 
@@ -114,7 +118,9 @@ def train(
     w = net.parameters.copy()
     steps = RULES[rule](len(w), net.dtype, learning_rate, **settings)
     mean = reduction == "mean"
-    epoch = Epoch(net.topology.plan, net._loss, net._reads_raw, data, w, steps, batch_size, alpha, mean)
+    epoch = Epoch(
+        net.topology.plan, net._loss, net._reads_raw, data, w, steps, batch_size, alpha, mean, count_threads(n_jobs)
+    )
     random_state = as_random_state(random_state)
     order = np.arange(data.n_rows)
     curve = []

@@ -16,7 +16,7 @@ from sklearn.utils.optimize import _check_optimize_result
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
 from bpnet import initializers
-from bpnet._blas_threads import one_blas_thread
+from bpnet._threads import count_threads, one_blas_thread
 from bpnet._core import derivatives
 from bpnet._core.data import Data
 from bpnet._core.epoch import Epoch
@@ -57,6 +57,7 @@ class BaseMLP(BaseEstimator):
         "epsilon": [Interval(Real, 0, None, closed="neither")],
         "n_iter_no_change": [Interval(Integral, 1, None, closed="left"), Options(Real, {np.inf})],
         "max_fun": [Interval(Integral, 1, None, closed="left")],
+        "n_jobs": [Integral, None],
     }
 
     @_fit_context(prefer_skip_nested_validation=True)
@@ -172,7 +173,7 @@ class BaseMLP(BaseEstimator):
             score = self._scorer(network, data, validation, y[validation], weight)
         epoch = Epoch(
             network.topology.plan, network._loss, network._reads_raw, data, w, progress.rule,
-            self._resolve_batch_size(len(train)), self.alpha,
+            self._resolve_batch_size(len(train)), self.alpha, n_threads=count_threads(self.n_jobs),
         )  # fmt: skip
         self.n_iter_, converged = stochastic(
             epoch,

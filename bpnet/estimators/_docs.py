@@ -47,7 +47,11 @@ PARAMETERS = """hidden_layer_sizes : int or array-like of int, default=(100,)
     n_iter_no_change : int, default=10
         Epochs without improvement to bear before training stops or slows down.
     max_fun : int, default=15000
-        Most evaluations of the loss by 'lbfgs'."""
+        Most evaluations of the loss by 'lbfgs'.
+    n_jobs : int, default=None
+        Most threads that share the work of a mini-batch ('sgd', 'adam'); None is one, -1 as many as there are
+        processors. Fewer are used where a batch has no work for them (less than some 400,000 times rows and parameters
+        for each), and within a worker of joblib no more than its share. The result is the same to the last bit."""
 
 ATTRIBUTES = """coefs_, intercepts_ : list of ndarray
         Weights (units before, units) and biases of each layer: views of the network's parameters, so writing into

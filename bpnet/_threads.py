@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""One BLAS thread while networks train: small products only lose by more, and bits must not depend on their number."""
+"""How many threads work: those that `n_jobs` asks for, and one of BLAS, whatever its own settings."""
 
+import os
 from contextlib import contextmanager
 from functools import cache
 from threading import Lock
@@ -23,6 +24,8 @@ def _controller():
 def one_blas_thread():
     """Context in which BLAS runs at one thread, in all threads of the process.
 
+    Small products only lose by more, and bits must not depend on their number.
+
     The limit is the process's: of several fits at once in threads, the first sets it and the last takes it away.
     """
     global _depth, _limiter
@@ -37,3 +40,22 @@ def one_blas_thread():
             _depth -= 1
             if _depth == 0:
                 _limiter.restore_original_limits()
+
+
+def count_threads(n_jobs):
+    """Threads that `n_jobs` asks for: None is one, -1 all processors.
+
+    In a worker of joblib, a grid search's for example, no more than its share of the processors, so that workers times
+    threads do not outnumber them.
+    """
+    if n_jobs is None or n_jobs == 1:
+        return 1
+    from joblib import effective_n_jobs
+    from joblib.parallel import get_active_backend
+
+    wanted = effective_n_jobs(n_jobs)
+    if get_active_backend()[0].nesting_level:
+        # What joblib tells its processes; workers that are threads are told nothing, and have filled the machine.
+        share = os.environ.get("OMP_NUM_THREADS", "1").split(",")[0]
+        return min(wanted, int(share) if share.isdecimal() else 1) or 1
+    return wanted

@@ -46,7 +46,7 @@ class Problem:
 
 # What grows: its sizes, and the problem of each.
 SWEEPS = {
-    "rows": ([1_000 * 2**k for k in range(8)], lambda n: Problem((20, 64, 64, 1), n, 200)),
+    "rows": ([4_000 * 2**k for k in range(8)], lambda n: Problem((20, 64, 64, 1), n, 200)),
     "width": ([16 * 2**k for k in range(7)], lambda n: Problem((n, n, n, n, 1), 2_000, 200)),
     "depth": ([2**k for k in range(7)], lambda n: Problem((64, *[64] * n, 1), 2_000, 200)),
     "batch size": ([4 * 2**k for k in range(10)], lambda n: Problem((20, 64, 64, 1), 8_192, n)),
@@ -68,18 +68,21 @@ def main():
         problems = [make_problem(size) for size in sizes]
         times, memory = print_table(name, sizes, problems, options.dtype)
         W = [n_weights(problem.units) for problem in problems]
+        beyond = at_least_a_megabyte(memory[:, 1])
         if name == "rows":
             data = [problem.n_rows * (problem.units[0] + 1) for problem in problems]
             print_exponent("time of an epoch against rows", sizes, times, 1)
-            print_exponent("memory, data included, against data", data, memory.sum(axis=1), 1)
+            print_exponent("memory, data included, against data", data, at_least_a_megabyte(memory.sum(axis=1)), 1)
         elif name == "batch size":
             steps = [-(-problem.n_rows // problem.batch_size) for problem in problems]
             print_exponent("time of a step against its rows", sizes, np.divide(times, steps), 1)
-            print_exponent("memory beyond the data against rows of a batch", sizes, memory[:, 1], 0)
+            print_exponent(
+                "memory beyond the data against rows of a batch", sizes, at_least_a_megabyte(memory[:, 1]), 0
+            )
         else:
             print_exponent(f"time of an epoch against {name}", sizes, times, 2 if name == "width" else 1)
             print_exponent("time of an epoch against W", W, times, 1)
-            print_exponent("memory beyond the data against W", W, memory[:, 1], 1)
+            print_exponent("memory beyond the data against W", W, beyond, 1)
             weights += W
             per_sample += [time / problem.n_rows for time, problem in zip(times, problems, strict=True)]
     if weights:
@@ -99,8 +102,7 @@ def print_table(name, sizes, problems, dtype):
         data, beyond = (f"{value / 1e6:.1f} MB" for value in memory[-1])
         epoch = format_seconds(times[-1])
         print(f"{size:10}{shape(problem.units):>24}{W:10}{epoch:>10}{share:>23}{data:>10}{beyond:>10}", flush=True)
-    # Below a megabyte the heap that the process already has decides.
-    return times, np.maximum(memory, 1e6)
+    return times, np.array(memory)
 
 
 def time_epoch(problem, dtype):
@@ -120,6 +122,11 @@ def measure_memory(problem, dtype):
     asked = json.dumps({"units": problem.units, "n_rows": problem.n_rows, "batch_size": problem.batch_size})
     command = [sys.executable, str(Path(__file__).with_name("fit_memory.py")), asked, dtype]
     return json.loads(subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout)
+
+
+def at_least_a_megabyte(memory):
+    """Below that, it is chance how much fits into what the process already has."""
+    return np.maximum(memory, 1e6)
 
 
 def print_exponent(what, sizes, quantities, expected):

@@ -21,7 +21,8 @@ class Training:
 
     def __str__(self):
         solver = {"sgd": "SGD", "adam": "Adam", "lbfgs": "L-BFGS"}[self.solver]
-        return f"{shape(self.units)} {self.activation}, {solver} {self.batch_size}"
+        rows = "all rows" if self.solver == "lbfgs" else f"batch {self.batch_size}"
+        return f"{shape(self.units)} {self.activation}, {solver}, {rows}"
 
     def flops(self):
         """Of one pass, in the products alone: three per weight and row, but the first layer sends no error back.

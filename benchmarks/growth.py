@@ -68,17 +68,15 @@ def main():
         problems = [make_problem(size) for size in sizes]
         times, memory = print_table(name, sizes, problems, options.dtype)
         W = [n_weights(problem.units) for problem in problems]
-        beyond = at_least_a_megabyte(memory[:, 1])
+        beyond = above_chance(memory[:, 1])
         if name == "rows":
             data = [problem.n_rows * (problem.units[0] + 1) for problem in problems]
             print_exponent("time of an epoch against rows", sizes, times, 1)
-            print_exponent("memory, data included, against data", data, at_least_a_megabyte(memory.sum(axis=1)), 1)
+            print_exponent("memory, data included, against data", data, above_chance(memory.sum(axis=1)), 1)
         elif name == "batch size":
             steps = [-(-problem.n_rows // problem.batch_size) for problem in problems]
             print_exponent("time of a step against its rows", sizes, np.divide(times, steps), 1)
-            print_exponent(
-                "memory beyond the data against rows of a batch", sizes, at_least_a_megabyte(memory[:, 1]), 0
-            )
+            print_exponent("memory beyond the data against rows of a batch", sizes, above_chance(memory[:, 1]), 0)
         else:
             print_exponent(f"time of an epoch against {name}", sizes, times, 2 if name == "width" else 1)
             print_exponent("time of an epoch against W", W, times, 1)
@@ -124,9 +122,9 @@ def measure_memory(problem, dtype):
     return json.loads(subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout)
 
 
-def at_least_a_megabyte(memory):
-    """Below that, it is chance how much fits into what the process already has."""
-    return np.maximum(memory, 1e6)
+def above_chance(memory):
+    """Half a megabyte or more: below that, it is chance how much fits into what the process already has."""
+    return np.maximum(memory, 5e5)
 
 
 def print_exponent(what, sizes, quantities, expected):

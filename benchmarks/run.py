@@ -59,6 +59,8 @@ def parse():
 
 def measure(options):
     """For each row of the table its measurements, as they are made."""
+    if options.json:
+        Path(options.json).parent.mkdir(parents=True, exist_ok=True)
     circumstances = describe_machine() | {"quick": options.quick}
     for name, dtype, threads in list_rows(options):
         workload = WORKLOADS[name].quick() if options.quick else WORKLOADS[name]

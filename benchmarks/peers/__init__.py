@@ -3,7 +3,7 @@
 
 `Peer(dtype, threads)` has
 
-- `trainer(workload, X, y)`: a function fit(n_passes) that trains from new random parameters and gives the number of
+- `trainer(workload, X, y)`: a function fit(n_passes) that trains from `make_start` and gives the number of
   passes made and the loss it ended with. Data are converted, and code compiled, before the clock runs;
 - `predictor(workload, X, y)`: a function of X, a NumPy array, to a NumPy array;
 - `product(A)`: a function that computes A @ A.

@@ -2,13 +2,13 @@
 """JAX on the CPU: a whole epoch is one compiled function; L-BFGS is SciPy's, around a compiled value and gradient."""
 
 from functools import partial
-from itertools import pairwise
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.flatten_util import ravel_pytree
 from scipy.optimize import minimize
+from workloads import make_start
 
 from peers import RATES
 
@@ -71,11 +71,7 @@ class Peer:
         return lambda: multiply(A, A).block_until_ready()
 
     def _parameters(self, workload):
-        rng = np.random.default_rng(0)
-        return [
-            (jnp.asarray(rng.standard_normal(sizes) / sizes[0] ** 0.5, self.dtype), jnp.zeros(sizes[1], self.dtype))
-            for sizes in pairwise(workload.units)
-        ]
+        return [tuple(map(jnp.asarray, layer)) for layer in make_start(workload, self.dtype)]
 
 
 def forward(activation, parameters, X):

@@ -1,10 +1,9 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """PyTorch on the CPU: eager, with fused update rules; rows are permuted once per epoch and then sliced."""
 
-from itertools import pairwise
-
 import torch
 from torch.nn import functional
+from workloads import make_start
 
 from peers import RATES
 
@@ -20,6 +19,7 @@ class Peer:
         torch.set_num_threads(threads)
         torch.set_default_dtype(getattr(torch, dtype))
         torch.manual_seed(0)
+        self.dtype = dtype
 
     def trainer(self, workload, X, y):
         target = kind_of_target(workload)
@@ -28,11 +28,11 @@ class Peer:
         if target != "classes":
             y = y.to(X.dtype).reshape(-1, 1)
         if workload.solver == "lbfgs":
-            return lambda n_passes: minimise(make_network(workload), loss, X, y, n_passes)
-        return lambda n_passes: descend(make_network(workload), loss, X, y, workload, n_passes)
+            return lambda n_passes: minimise(make_network(workload, self.dtype), loss, X, y, n_passes)
+        return lambda n_passes: descend(make_network(workload, self.dtype), loss, X, y, workload, n_passes)
 
     def predictor(self, workload, X, y):
-        network = make_network(workload).eval()
+        network = make_network(workload, self.dtype).eval()
         target = kind_of_target(workload)
         finish = {"number": lambda a: a, "two classes": torch.sigmoid, "classes": lambda a: a.softmax(1)}[target]
         if workload.answer == "predict":
@@ -55,9 +55,14 @@ def kind_of_target(workload):
     return "two classes" if workload.units[-1] == 1 else "classes"
 
 
-def make_network(workload):
+def make_network(workload, dtype):
     activation = {"tanh": torch.nn.Tanh, "relu": torch.nn.ReLU}[workload.activation]
-    layers = [layer for sizes in pairwise(workload.units) for layer in (torch.nn.Linear(*sizes), activation())]
+    layers = []
+    for weights, biases in make_start(workload, dtype):
+        layer = torch.nn.utils.skip_init(torch.nn.Linear, *weights.shape)
+        layer.weight.data = torch.from_numpy(weights.T.copy())
+        layer.bias.data = torch.from_numpy(biases)
+        layers += [layer, activation()]
     return torch.nn.Sequential(*layers[:-1])
 
 

@@ -5,7 +5,7 @@
 
 One thing grows at a time, by factors of two. An exponent is the slope of log(quantity) against log(size), by least
 squares, over the sizes at which the fixed cost no longer dominates: those with at least four times the quantity of the
-smallest size. An exponent a little below 1 is no miracle: wide layers make better use of the processor.
+smallest size. Where an exponent is a little below 1, wider layers make better use of the processor.
 """
 
 import argparse
@@ -40,7 +40,7 @@ class Problem:
         return X, np.sin(X[:, 0])
 
     def model(self, n_epochs):
-        settings = {"max_iter": n_epochs, "tol": 0.0, "alpha": 0.0, "random_state": 0}
+        settings = {"max_iter": n_epochs, "tol": 0.0, "n_iter_no_change": 10**6, "random_state": 0}
         return MLPRegressor(hidden_layer_sizes=self.units[1:-1], batch_size=self.batch_size, **settings)
 
 
@@ -57,7 +57,7 @@ def main():
     """Print a table for each thing that grows, with the exponents below."""
     parser = argparse.ArgumentParser(description=__doc__.split(":")[0])
     parser.add_argument("--sweeps", nargs="+", choices=SWEEPS, default=list(SWEEPS), metavar="NAME")
-    parser.add_argument("--sizes", type=int, default=99, help="only so many of the sizes, from the smallest")
+    parser.add_argument("--sizes", type=int, help="only so many of the sizes, from the smallest")
     parser.add_argument("--dtype", choices=["float32", "float64"], default="float32")
     options = parser.parse_args()
     warnings.simplefilter("ignore")  # fits that have not converged

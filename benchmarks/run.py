@@ -41,7 +41,7 @@ def parse():
     parser = argparse.ArgumentParser(description=__doc__.split(":")[0], epilog=epilogue)
     names = [name for name in WORKLOADS if name != "peak"]
     parser.add_argument("--workloads", nargs="+", choices=names, default=names, metavar="NAME")
-    parser.add_argument("--peers", nargs="+", choices=["sklearn", "torch", "jax"], default=["sklearn", "torch", "jax"])
+    parser.add_argument("--peers", nargs="+", choices=peers.RIVALS, default=list(peers.RIVALS))
     parser.add_argument("--dtypes", nargs="+", choices=["float32", "float64"], default=["float32", "float64"])
     parser.add_argument("--threads", nargs="+", type=int, default=[1], metavar="N")
     parser.add_argument("--rounds", type=int, default=3, help="turns of each contestant")

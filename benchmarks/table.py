@@ -4,8 +4,6 @@
 import peers
 from results import find_peaks, summarise
 
-COLUMNS = ("sklearn", "torch", "jax")
-
 
 def print_more(group, earlier):
     """Lines for a group of measurements that follows earlier ones: what is new of machine, peaks and rows."""
@@ -19,12 +17,12 @@ def print_more(group, earlier):
     if rows and not summarise(earlier, {}):
         print("\nRatios: time (or memory) of the peer / that of bpnet; median (lowest-highest) of the rounds.")
         print("bpnet: of an epoch, an iteration of L-BFGS, a search, a call. GFLOP/s: products alone.\n")
-        heads = "".join(f"{peers.NAMES[peer]:>21}" for peer in COLUMNS)
+        heads = "".join(f"{peers.NAMES[peer]:>21}" for peer in peers.RIVALS)
         print(f"{'workload':45}{'type':>8}{'threads':>9}{'bpnet':>10}{'GFLOP/s':>9}{'of peak':>9}{heads}")
     for row in rows:
         gflops = f"{row.gflops:.3g}" if row.gflops else ""
         of_peak = f"{row.of_peak:.0%}" if row.of_peak else ""
-        ratios = "".join(f"{_format_spread(row.ratios.get(peer)):>21}" for peer in COLUMNS)
+        ratios = "".join(f"{_format_spread(row.ratios.get(peer)):>21}" for peer in peers.RIVALS)
         quantity = f"{row.bpnet:.0f} MB" if row.unit == "MB" else format_seconds(row.bpnet)
         title = f"{row.workload} {row.title}"
         print(f"{title:45}{row.dtype:>8}{row.threads:9}{quantity:>10}{gflops:>9}{of_peak:>9}{ratios}", flush=True)

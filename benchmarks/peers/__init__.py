@@ -11,7 +11,11 @@
 
 from importlib import import_module, metadata
 
-NAMES = {"bpnet": "bpnet", "sklearn": "scikit-learn", "torch": "PyTorch", "jax": "JAX", "numpy": "NumPy"}
+RIVALS = ("sklearn", "torch", "jax")
+# SciPy brings the BLAS that bpnet uses, and L-BFGS.
+NAMES = {
+    "bpnet": "bpnet", "sklearn": "scikit-learn", "torch": "PyTorch", "jax": "JAX", "numpy": "NumPy", "scipy": "SciPy"
+}  # fmt: skip
 DISTRIBUTIONS = {"sklearn": "scikit-learn"}
 
 #: Of plain gradient descent and Adam, in all libraries.

@@ -53,7 +53,7 @@ wheel: $(VENV)/requirements-dist.txt  ## build dist/: the sdist and, out of it, 
 	$(VENV)/bin/pyproject-build
 	if [ "$$(uname)" = Linux ]; then $(VENV)/bin/auditwheel show dist/*.whl; fi
 
-bench: $(VENV)/installed  ## time bpnet side by side with its peers; ARGS for benchmarks/run.py
+bench: $(VENV)/installed  ## time bpnet side by side with its peers; ARGS=--help for the options
 	$(VENV)/bin/python benchmarks/run.py $(ARGS)
 
 clean:  ## remove all that was built; the environments stay, their next use builds again

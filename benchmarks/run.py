@@ -1,79 +1,128 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Fit times side by side with scikit-learn's MLP: `make bench`, or with names of workloads in ARGS.
+"""bpnet timed side by side with scikit-learn, PyTorch and JAX: `make bench`, with these options in ARGS.
 
-Both fit the same data in turn, A B A B ..., in one process with one BLAS thread; what counts is the ratio of the
-medians, for absolute times drift with the machine. A time is the smaller of wall clock and processor time.
+Every measurement has a process of its own, so that each library finds its threads and its memory as it wants them. The
+contestants take turns, A B A B ..., and what counts is the ratio within a round: absolute times drift with the machine.
 """
 
-import platform
-import statistics
+import argparse
+import json
+import os
+import subprocess
 import sys
-import time
-import warnings
+from pathlib import Path
 
-import numpy as np
-import sklearn
-import sklearn.neural_network
-from sklearn.exceptions import ConvergenceWarning
-from threadpoolctl import threadpool_limits
+import peers
+import results
+import table
+from machine import describe_machine
+from workloads import WORKLOADS, Import, Product, Search
 
-import bpnet
-from bpnet._core.kernels import LEVEL
-
-ROUNDS = 5
-
-# name: units, activation, target, rows, parameters of the fit
-WORKLOADS = {
-    "tiny, SGD": ((10, 16, 1), "tanh", "number", 10_000, {"solver": "sgd", "batch_size": 32, "max_iter": 5}),
-    "small, Adam": ((8, 32, 32, 1), "relu", "number", 20_000, {"solver": "adam", "batch_size": 32, "max_iter": 2}),
-    "binary, Adam": ((28, 64, 64, 1), "relu", "class", 50_000, {"solver": "adam", "batch_size": 200, "max_iter": 2}),
-    "images, Adam": ((784, 100, 10), "relu", "class", 10_000, {"solver": "adam", "batch_size": 200, "max_iter": 2}),
-    "deep, Adam": ((28, *[300] * 5, 1), "tanh", "class", 5_000, {"solver": "adam", "batch_size": 100, "max_iter": 1}),
-    "wide, Adam": ((784, 1024, 1024, 10), "relu", "class", 2_560, {"solver": "adam", "batch_size": 256, "max_iter": 1}),
-    "online SGD": ((10, 16, 1), "tanh", "number", 5_000, {"solver": "sgd", "batch_size": 1, "max_iter": 1}),
-    "full batch, L-BFGS": ((10, 50, 1), "tanh", "number", 5_000, {"solver": "lbfgs", "max_iter": 50, "tol": 1e-12}),
-}  # fmt: skip
-
-
-def make_data(units, target, n_rows, dtype):
-    """Normal inputs, and targets that a network can learn in part."""
-    rng = np.random.default_rng(0)
-    X = rng.standard_normal((n_rows, units[0])).astype(dtype)
-    scores = X @ rng.standard_normal((units[0], units[-1])) / np.sqrt(units[0])
-    if target == "number":
-        return X, np.sin(2 * scores).ravel().astype(dtype)
-    return X, (np.sin(2 * scores).ravel() > 0) if units[-1] == 1 else scores.argmax(axis=1)
-
-
-def seconds(fit):
-    """Smaller of wall clock and processor time of one call."""
-    wall, cpu = time.perf_counter(), time.process_time()
-    fit()
-    return min(time.perf_counter() - wall, time.process_time() - cpu)
-
-
-def compare(name, dtype):
-    """Median seconds of scikit-learn and bpnet on one workload."""
-    units, activation, target, n_rows, settings = WORKLOADS[name]
-    X, y = make_data(units, target, n_rows, dtype)
-    kind = "MLPRegressor" if target == "number" else "MLPClassifier"
-    settings = {"activation": activation, "hidden_layer_sizes": units[1:-1], "random_state": 0, "alpha": 0.0} | settings
-    models = [getattr(module, kind)(**settings) for module in (sklearn.neural_network, bpnet)]
-    times = [[seconds(lambda model=model: model.fit(X, y)) for model in models] for _ in range(ROUNDS)]
-    return [statistics.median(column) for column in zip(*times, strict=True)]
+HERE = Path(__file__).parent
 
 
 def main():
-    """Print the table."""
-    warnings.simplefilter("ignore", ConvergenceWarning)
-    versions = f"bpnet {bpnet.__version__} ({LEVEL}), scikit-learn {sklearn.__version__}, NumPy {np.__version__}"
-    print(f"{platform.machine()}, Python {platform.python_version()}, {versions}, one thread, {ROUNDS} rounds\n")
-    print(f"{'workload':20}{'type':>9}{'scikit-learn':>14}{'bpnet':>10}{'ratio':>8}")
-    with threadpool_limits(1, "blas"):
-        for name in sys.argv[1:] or WORKLOADS:
-            for dtype in ("float32", "float64"):
-                theirs, ours = compare(name, dtype)
-                print(f"{name:20}{dtype:>9}{theirs:12.3f} s{ours:8.4f} s{theirs / ours:8.1f}", flush=True)
+    """Measure, or read what was measured; print the table and draw the figure."""
+    options = parse()
+    if options.figure:
+        import figure  # now, so that one who lacks matplotlib hears of it before anything is measured
+    records = []
+    for group in [results.read(options.source)] if options.source else measure(options):
+        table.print_more(group, records)
+        records += group
+    if options.figure:
+        figure.draw(records, options.figure)
+        print(f"\nfigure: {options.figure}")
+
+
+def parse():
+    """Options of the command line."""
+    epilogue = "workloads: " + "; ".join(f"{name} {workload}" for name, workload in WORKLOADS.items())
+    parser = argparse.ArgumentParser(description=__doc__.split(":")[0], epilog=epilogue)
+    names = [name for name in WORKLOADS if name != "peak"]
+    parser.add_argument("--workloads", nargs="+", choices=names, default=names, metavar="NAME")
+    parser.add_argument("--peers", nargs="+", choices=peers.RIVALS, default=list(peers.RIVALS))
+    parser.add_argument("--dtypes", nargs="+", choices=["float32", "float64"], default=["float32", "float64"])
+    parser.add_argument("--threads", nargs="+", type=int, default=[1], metavar="N")
+    parser.add_argument("--rounds", type=int, default=3, help="turns of each contestant")
+    parser.add_argument("--repetitions", type=int, default=3, help="within a turn; their median counts")
+    parser.add_argument("--quick", action="store_true", help="little work: to see that it runs, not for figures")
+    parser.add_argument("--json", metavar="FILE", help="append every measurement to a file, one per line")
+    parser.add_argument("--from", dest="source", metavar="FILE", help="measure nothing, read such a file")
+    parser.add_argument("--figure", metavar="FILE", help="draw the ratios: .svg or .png")
+    options = parser.parse_args()
+    for peer in [peer for peer in options.peers if peers.version(peer) is None and not options.source]:
+        print(f"{peers.NAMES[peer]} is not installed: skipped", file=sys.stderr)
+        options.peers.remove(peer)
+    return options
+
+
+def measure(options):
+    """For each row of the table its measurements, as they are made."""
+    if options.json:
+        Path(options.json).parent.mkdir(parents=True, exist_ok=True)
+    circumstances = describe_machine() | {"quick": options.quick}
+    for name, dtype, threads in list_rows(options):
+        workload = WORKLOADS[name].quick() if options.quick else WORKLOADS[name]
+        flops = workload.flops() if hasattr(workload, "flops") else None
+        group = []
+        for number in range(options.rounds):
+            for peer in contestants(workload, options.peers):
+                result = run_alone(name, peer, dtype, threads, options)
+                if result is None:
+                    continue
+                place = {"workload": name, "title": str(workload), "peer": peer, "dtype": dtype, "threads": threads}
+                group.append({**circumstances, **place, "round": number, "flops": flops, **result})
+                if options.json:
+                    with open(options.json, "a", encoding="utf-8") as file:
+                        file.write(json.dumps(group[-1]) + "\n")
+        yield group
+
+
+def list_rows(options):
+    """Name, type and number of threads of what is measured, the peaks before all."""
+    for name in ["peak", *options.workloads]:
+        if isinstance(WORKLOADS[name], Import):
+            yield name, "-", 1
+        elif isinstance(WORKLOADS[name], Search):  # its two processes have one thread each
+            yield from ((name, dtype, 1) for dtype in options.dtypes)
+        else:
+            yield from ((name, dtype, threads) for dtype in options.dtypes for threads in options.threads)
+
+
+def contestants(workload, chosen):
+    """Who takes part in a workload: bpnet before the others."""
+    if isinstance(workload, Product):
+        return ["numpy", *(peer for peer in chosen if peer != "sklearn")]
+    if isinstance(workload, Search):
+        return ["bpnet", *(peer for peer in chosen if peer == "sklearn")]
+    return ["bpnet", *chosen]
+
+
+def run_alone(name, peer, dtype, threads, options):
+    """One measurement in a fresh process; None, with a word, if it fails."""
+    if isinstance(WORKLOADS[name], Import):
+        command = ["imports.py", WORKLOADS[name].statements[peer]]
+    else:
+        asked = {"name": name, "peer": peer, "dtype": dtype, "threads": threads}
+        asked |= {"repetitions": options.repetitions, "quick": options.quick}
+        command = ["measure.py", json.dumps(asked)]
+    command = [sys.executable, str(HERE / command[0]), command[1]]
+    run = subprocess.run(command, env=environment(threads), capture_output=True, text=True, check=False)
+    if run.returncode != 0:
+        reason = (run.stderr.strip().splitlines() or ["no message"])[-1]
+        print(f"{name} {dtype}, {peers.NAMES[peer]} failed: {reason}", file=sys.stderr)
+        return None
+    return json.loads(run.stdout.splitlines()[-1])
+
+
+def environment(threads):
+    """That of this process, with the number of threads by all the names that the libraries know it by."""
+    names = ["OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS", "NPROC"]
+    changed = {**os.environ, **dict.fromkeys(names, str(threads)), "JAX_PLATFORMS": "cpu"}
+    if threads == 1:  # XLA has a pool of its own
+        changed["XLA_FLAGS"] = os.environ.get("XLA_FLAGS", "") + " --xla_cpu_multi_thread_eigen=false"
+    return changed
 
 
 if __name__ == "__main__":

@@ -1,0 +1,104 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The benchmarks run, and say what was measured. How long anything takes is not asked here."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
+CIRCUMSTANCES = {
+    "machine": "a machine", "cores": 2, "system": "Linux x86_64", "python": "3.11.7", "level": "v3", "commit": "abc",
+    "versions": {"bpnet": "0.1.0", "sklearn": "1.9.1"}, "quick": False,
+}  # fmt: skip
+
+
+def run(*arguments):
+    """Output of a Python command in the folder of the benchmarks."""
+    # The suite may run without the script's folder on the path; the benchmarks import one another from there.
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONSAFEPATH"}
+    command = [sys.executable, *map(str, arguments)]
+    done = subprocess.run(command, cwd=BENCHMARKS, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert not done.stderr
+    return done.stdout
+
+
+def measurement(peer, number, seconds, when="2026-01-01T00:00:00+00:00"):
+    place = {"workload": "T1", "title": "a workload", "dtype": "float32", "threads": 1, "flops": 10**9}
+    return {
+        **CIRCUMSTANCES,
+        **place,
+        "run": when,
+        "peer": peer,
+        "round": number,
+        "seconds": [seconds],
+        "megabytes": 90.0,
+    }
+
+
+def write(path, measurements):
+    path.write_text("".join(json.dumps(each) + "\n" for each in measurements), encoding="utf-8")
+    return path
+
+
+def row_of(output):
+    (row,) = [line for line in output.splitlines() if line.startswith("T1 ")]
+    return row.split()
+
+
+def test_quick_run_prints_a_row_and_keeps_every_measurement(tmp_path):
+    history = tmp_path / "history.jsonl"
+    options = "--quick --rounds 2 --repetitions 1 --dtypes float32 --workloads T1 --peers sklearn --json".split()
+    output = run("run.py", *options, history)
+    heads = ["workload", "type", "threads", "bpnet", "GFLOP/s", "of", "peak", "scikit-learn", "PyTorch", "JAX"]
+    assert heads in [line.split() for line in output.splitlines()]
+    assert row_of(output)[-2:] == ["-", "-"]
+    assert "%" in row_of(output)[-5] or "%" in row_of(output)[-4]
+    records = [json.loads(line) for line in history.read_text(encoding="utf-8").splitlines()]
+    turns = [(record["workload"], record["peer"], record["round"]) for record in records]
+    trained = [("T1", peer, number) for number in (0, 1) for peer in ("bpnet", "sklearn")]
+    assert turns == [("peak", "numpy", 0), ("peak", "numpy", 1), *trained]
+    for record in records:
+        assert {"run", "machine", "versions", "level", "commit", "quick", "dtype", "threads", "flops"} <= set(record)
+        assert all(seconds > 0 for seconds in record["seconds"])
+        assert record["megabytes"] > 0
+    # The same table, from the file.
+    assert row_of(run("run.py", "--from", history)) == row_of(output)
+
+
+def test_ratio_is_the_median_over_rounds_each_compared_within_itself(tmp_path):
+    seconds = [("bpnet", 0, 1e-3), ("sklearn", 0, 9e-3), ("bpnet", 1, 2e-3), ("sklearn", 1, 4e-3)]
+    seconds += [("bpnet", 2, 10e-3), ("sklearn", 2, 40e-3)]
+    output = run("run.py", "--from", write(tmp_path / "history.jsonl", [measurement(*each) for each in seconds]))
+    assert row_of(output) == "T1 a workload float32 1 2 ms 500 4.00 (2.00-9.00) - -".split()
+
+
+def test_of_a_history_the_newest_run_counts(tmp_path):
+    later = "2026-01-02T00:00:00+00:00"
+    runs = [measurement("bpnet", 0, 1.0, later), measurement("sklearn", 0, 7.0, later)]
+    runs += [measurement("bpnet", 0, 1.0), measurement("sklearn", 0, 3.0)]
+    output = run("run.py", "--from", write(tmp_path / "history.jsonl", runs))
+    assert row_of(output)[-3:] == ["7.00", "-", "-"]
+
+
+def test_figure_shows_the_ratios_of_the_file(tmp_path):
+    pytest.importorskip("matplotlib")
+    history = write(tmp_path / "history.jsonl", [measurement("bpnet", 0, 1.0), measurement("sklearn", 0, 7.0)])
+    run("run.py", "--from", history, "--figure", tmp_path / "figure.svg")
+    drawn = (tmp_path / "figure.svg").read_text(encoding="utf-8")
+    assert all(f"<!-- {text} -->" in drawn for text in ("7.00", "scikit-learn 1.9.1", "a workload", "bpnet"))
+
+
+def test_exponent_is_fitted_beyond_the_fixed_cost():
+    code = "import growth; growth.print_exponent('it', [1, 2, 4, 8, 16, 32], [10, 10, 10, 128, 512, 2048], 2)"
+    assert run("-c", code) == "it: exponent 2.00 from 8 on (theory: 2)\n"
+
+
+def test_growth_prints_a_line_for_each_size_and_the_exponents():
+    lines = run("growth.py", "--sweeps", "width", "--sizes", "2").splitlines()
+    assert [line.split()[:3] for line in lines[2:4]] == [["16", "16-3x16-1", "784"], ["32", "32-3x32-1", "3104"]]
+    assert sum("theory: " in line for line in lines) == 4

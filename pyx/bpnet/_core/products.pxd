@@ -7,8 +7,8 @@ from scipy.linalg.cython_blas cimport dgemm, sgemm
 from bpnet._core.kernels cimport table
 
 cdef enum:
-    # Rows of C that BLAS gets at a time. Rows that threads share are cut at its multiples: what BLAS rounds may depend
-    # on how many rows it sees.
+    # Rows of C that BLAS gets at a time unless A is transposed. Rows that threads share are cut at its multiples: what
+    # BLAS rounds may depend on how many rows it sees.
     BLAS_ROWS = 128
 
 
@@ -30,14 +30,15 @@ cdef inline void product(
     """
     cdef Py_ssize_t a_row = 1 if trans_a else lda, a_col = lda if trans_a else 1
     cdef Py_ssize_t b_row = 1 if trans_b else ldb, b_col = ldb if trans_b else 1
-    cdef Py_ssize_t i
+    cdef Py_ssize_t i, rows
     if blas:
         if c0 != NULL and c0 != c:
             for i in range(m):
                 memcpy(c + i * n, c0 + i * c0_row, n * sizeof(floating))
-        for i from 0 <= i < m by BLAS_ROWS:
+        rows = m if trans_a else BLAS_ROWS
+        for i from 0 <= i < m by rows:
             _gemm(
-                trans_a, trans_b, <int> min(m - i, BLAS_ROWS), n, k, a + i * a_row, lda, b, ldb, <floating> (c0 != NULL),
+                trans_a, trans_b, <int> min(m - i, rows), n, k, a + i * a_row, lda, b, ldb, <floating> (c0 != NULL),
                 c + i * n, n,
             )
     elif floating is float:

@@ -79,8 +79,8 @@ extensions = [
         [str(path)],
         include_dirs=[str(KERNELS), numpy.get_include()],
         define_macros=[(f"BPNET_HAS_{level.upper()}", "1") for level in LEVELS],
-        # kernels.pyx alone is linked with the kernels; the other modules know their declarations only.
-        depends=rebuilt_with + (headers if path.stem == "kernels" else [str(KERNELS / "kernels.h")]),
+        # kernels.pyx alone is linked with the kernels; the other modules know their headers only.
+        depends=rebuilt_with + (headers if path.stem == "kernels" else [h for h in headers if h.endswith(".h")]),
         extra_compile_args=CORE_FLAGS,
         extra_link_args=LINK_FLAGS,
     )

@@ -7,16 +7,18 @@ from numpy.testing import assert_allclose
 
 from bpnet import Network, Topology
 
-# Around the widths of vectors and tiles (4, 6, 8, 16), at one, at the panel's depth (256), and beyond what our kernel
-# takes on: 2^20 multiplications.
-SIZES = (1, 2, 3, 4, 5, 6, 7, 8, 9, 12, 15, 16, 17, 23, 31, 32, 33)
+# Around the widths of vectors and tiles (2 to 16, and three vectors: 6 to 48), at one, at the rows from which panels are
+# made (64), at their depth (128), and beyond what our kernels take on at the lower levels.
+SIZES = (1, 2, 3, 4, 5, 6, 7, 8, 9, 12, 15, 16, 17, 23, 31, 32, 33, 47, 48, 49, 63, 64, 65, 80, 96, 97)
 SHAPES = [
-    *((n, n_in, n_out) for n in (1, 2, 6, 7, 13) for n_in in SIZES[::3] for n_out in SIZES),
-    *((n, n_in, n_out) for n in (1, 3, 50) for n_in in (255, 256, 257, 600) for n_out in (1, 3, 8, 20)),
+    *((n, n_in, n_out) for n in (1, 2, 6, 7, 9, 13, 17) for n_in in SIZES[::3] for n_out in SIZES),
+    *((n, n_in, n_out) for n in (63, 64, 65, 127, 129) for n_in in (1, 3, 20, 70) for n_out in SIZES[::2]),
+    *((n, n_in, n_out) for n in (1, 3, 70) for n_in in (127, 128, 129, 255, 256, 257, 600) for n_out in (1, 3, 8, 20)),
     (64, 128, 129),
     (128, 100, 100),
     (300, 200, 64),
     (257, 784, 10),
+    (300, 600, 300),
 ]
 
 

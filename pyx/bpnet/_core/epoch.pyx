@@ -263,9 +263,11 @@ cdef Chunk _load_share(Epoch self, const Turn* turn, int rank, const floating* t
     """The chunk, with the rows of one thread loaded."""
     cdef int groups, first = 0, last = turn.n
     if self.team.size > 1:
-        groups = (turn.n + self.rows_together - 1) // self.rows_together
+        groups = max(1, turn.n // self.rows_together)   # the last one takes what is left: no share is a single row
         first = rank * groups // self.team.size * self.rows_together
-        last = min((rank + 1) * groups // self.team.size * self.rows_together, turn.n)
+        last = (rank + 1) * groups // self.team.size * self.rows_together
+        if rank == self.team.size - 1:
+            last = turn.n
     return load(self.data, self.ws, self.order, turn.start, turn.n, first, last - first, tag)
 
 

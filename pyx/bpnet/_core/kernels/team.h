@@ -82,11 +82,14 @@ static void bpnet_team_meet(bpnet_team *team, int rank)
 #endif
         }
     } while (bpnet_team_seconds() < until);
-    __atomic_store_n(&team->asleep[rank], 1, __ATOMIC_SEQ_CST);
-    if (__atomic_load_n(&team->round, __ATOMIC_SEQ_CST) != round &&
-        __atomic_exchange_n(&team->asleep[rank], 0, __ATOMIC_SEQ_CST))
-        return; /* the last one came meanwhile and did not see us asleep */
-    PyThread_acquire_lock(team->door[rank], WAIT_LOCK);
+    /* Whoever opened the last round may still be waking sleepers, and may take us for one of them: hence the loop. */
+    while (__atomic_load_n(&team->round, __ATOMIC_SEQ_CST) == round) {
+        __atomic_store_n(&team->asleep[rank], 1, __ATOMIC_SEQ_CST);
+        if (__atomic_load_n(&team->round, __ATOMIC_SEQ_CST) != round &&
+            __atomic_exchange_n(&team->asleep[rank], 0, __ATOMIC_SEQ_CST))
+            return; /* the last one came meanwhile, and did not see us asleep */
+        PyThread_acquire_lock(team->door[rank], WAIT_LOCK);
+    }
 }
 
 /* The number of the next piece of work that nobody has taken; all meet before they begin to count anew. */

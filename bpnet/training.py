@@ -6,10 +6,10 @@ from numbers import Integral
 
 import numpy as np
 
-from bpnet._threads import count_threads, one_blas_thread
 from bpnet._core.epoch import Epoch
 from bpnet._core.shuffling import shuffle_rows
 from bpnet._core.updates import Adam, GradientDescent
+from bpnet._threads import count_threads, one_blas_thread
 from bpnet._validation import as_random_state
 
 #: Seconds that a compiled epoch runs before Python looks for Ctrl-C.

@@ -7,8 +7,8 @@ from numpy.testing import assert_allclose
 
 from bpnet import Network, Topology
 
-# Around the widths of vectors and tiles (2 to 16, and three vectors: 6 to 48), at one, at the rows from which panels are
-# made (64), at their depth (128), and beyond what our kernels take on at the lower levels.
+# Around the widths of vectors and tiles (2 to 16, and three vectors: 6 to 48), at one, at the rows from which panels
+# are made (64), at their depth (128), and beyond what our kernels take on at the lower levels.
 SIZES = (1, 2, 3, 4, 5, 6, 7, 8, 9, 12, 15, 16, 17, 23, 31, 32, 33, 47, 48, 49, 63, 64, 65, 80, 96, 97)
 SHAPES = [
     *((n, n_in, n_out) for n in (1, 2, 6, 7, 9, 13, 17) for n_in in SIZES[::3] for n_out in SIZES),

@@ -166,7 +166,9 @@ def test_lbfgs_reaches_scikit_learns_loss(name, activation):
     settings = {"hidden_layer_sizes": (5,), "solver": "lbfgs", "alpha": 1.0, "max_iter": 5000, "random_state": 3}
     settings |= extra | {"activation": activation, "tol": 1e-9}
     a, b = (getattr(library, kind)(**settings).fit(*load(name)) for library in (theirs, ours))
-    assert b.loss_ == pytest.approx(a.loss_, rel=AGREEMENT)
+    # Where the valley is flat either may stop a little earlier: on one machine scikit-learn's ends 1.4e-6 above ours.
+    assert b.loss_ <= a.loss_ * (1 + AGREEMENT)
+    assert b.loss_ == pytest.approx(a.loss_, rel=10 * AGREEMENT)
 
 
 if __name__ == "__main__":

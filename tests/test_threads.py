@@ -224,7 +224,8 @@ def _subnormals_are_kept():
 def _dying(n_jobs=None):
     """A regressor whose hidden units are all dead: Adam's moments shrink by a tenth each step, to nothing."""
     X = np.abs(np.random.default_rng(0).normal(size=(400, 30))).astype(np.float32)
-    est = MLPRegressor(hidden_layer_sizes=(150, 100), max_iter=1, batch_size=200, random_state=0, n_jobs=n_jobs, warm_start=True)
+    est = MLPRegressor(hidden_layer_sizes=(150, 100), max_iter=1, batch_size=200, random_state=0, n_jobs=n_jobs)
+    est.set_params(warm_start=True)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
         est.fit(X, X[:, 0])
@@ -244,7 +245,8 @@ def test_moments_of_dead_units_become_zero_not_subnormal(n_jobs):
 def test_subnormals_are_back_after_a_fit_that_fails_or_is_interrupted(monkeypatch):
     X = np.random.default_rng(0).normal(size=(50, 3))
     with pytest.raises(ValueError, match="non-finite"), np.errstate(all="ignore"):
-        MLPRegressor(hidden_layer_sizes=(5,), solver="sgd", learning_rate_init=1e30, max_iter=50).fit(X, 1e100 * X[:, 0])
+        est = MLPRegressor(hidden_layer_sizes=(5,), solver="sgd", learning_rate_init=1e30, max_iter=50)
+        est.fit(X, 1e100 * X[:, 0])
     assert _subnormals_are_kept()
 
     def interrupt(*_):

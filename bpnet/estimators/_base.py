@@ -16,10 +16,10 @@ from sklearn.utils.optimize import _check_optimize_result
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
 from bpnet import initializers
-from bpnet._threads import count_threads, one_blas_thread
 from bpnet._core import derivatives
 from bpnet._core.data import Data
 from bpnet._core.epoch import Epoch
+from bpnet._threads import count_threads, one_blas_thread
 from bpnet._validation import as_csr
 from bpnet.network import Network
 from bpnet.objective import Objective

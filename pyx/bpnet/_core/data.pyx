@@ -75,7 +75,7 @@ cdef Chunk load(
     Data data, Workspace ws, const Py_ssize_t* order, Py_ssize_t start, int n, int first, int count,
     const floating* tag,
 ) noexcept nogil:
-    """Chunk of the rows order[start : start + n] (start ... where order is NULL), its rows first .. first + count loaded.
+    """Chunk of the rows order[start : start + n] (start ... where order is NULL); of it first .. first + count loaded.
 
     `tag` only names the precision.
     """

@@ -34,8 +34,8 @@ PIECE = np.dtype(
 )
 OUTPUT = np.dtype([("layer", "i4"), ("first", "i4"), ("n_units", "i4"), ("column", "i4")], align=True)
 
-#: A block is cut into so many pieces at most, each of at least so many weights: threads then have work to share, and one
-#: alone loses nothing.
+#: A block is cut into so many pieces at most, each of at least so many weights: threads then have work to share, and
+#: one alone loses nothing.
 MAX_PIECES = 4
 MIN_PIECE = 2048
 #: Buffers start at cache lines.

@@ -12,7 +12,9 @@ cdef enum:
     BLAS_ROWS = 128
 
 
-cdef inline bint beyond_reach(bint trans_a, Py_ssize_t m, Py_ssize_t n, Py_ssize_t k, const floating* tag) noexcept nogil:
+cdef inline bint beyond_reach(
+    bint trans_a, Py_ssize_t m, Py_ssize_t n, Py_ssize_t k, const floating* tag
+) noexcept nogil:
     """Whether a product of this size is for BLAS; `tag` only names the precision."""
     if floating is float:
         return m * n * k > table.f32.reach[trans_a]

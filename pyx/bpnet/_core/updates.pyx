@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Update rules: one step of the flat vector w along its gradient g, whatever the topology.
 
-A step is begun once and then taken piece by piece, in any order and by any thread. A rule remembers something of every parameter in `state`, one flat vector for each thing it remembers.
+A step is begun once and then taken piece by piece, in any order and by any thread. A rule remembers something of every
+parameter in `state`, one flat vector for each thing it remembers.
 """
 
 import numpy as np

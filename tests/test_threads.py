@@ -4,6 +4,7 @@
 import threading
 import time
 import warnings
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -118,6 +119,32 @@ def test_train_takes_n_jobs():
     ]
     assert curves[0] == curves[1]
     assert_array_equal(nets[0].parameters, nets[1].parameters)
+
+
+def test_a_thread_that_cannot_be_started_ends_the_epoch_and_the_next_one_works(monkeypatch):
+    net, data, batch_size = _problem("several layers", np.float64)
+    w = net.parameters
+    rule = Adam(len(w), w.dtype, 0.001)
+    epoch = Epoch(net.topology.plan, net._loss, net._reads_raw, data, w, rule, batch_size, alpha=0.01, n_threads=3)
+    submit, started = ThreadPoolExecutor.submit, []
+
+    def submit_once(self, *args):
+        if started:
+            raise RuntimeError("can't start new thread")
+        started.append(submit(self, *args))
+        return started[0]
+
+    before = w.copy()
+    epoch.begin()
+    with monkeypatch.context() as patch:
+        patch.setattr(ThreadPoolExecutor, "submit", submit_once)
+        with pytest.raises(RuntimeError, match="new thread"):
+            epoch.advance(1.0)
+    assert started[0].done()
+    assert_array_equal(w, before)
+    while not epoch.advance(1.0):
+        pass
+    assert (w != before).any() and np.isfinite(w).all()
 
 
 @pytest.mark.parametrize("batch_size", [1, 15, 50])

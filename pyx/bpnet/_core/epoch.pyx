@@ -24,8 +24,8 @@ from bpnet._core.plan cimport GROUP, Block, Piece, Plan, Workspace
 from bpnet._core.products cimport BLAS_ROWS, beyond_reach
 from bpnet._core.sweeps cimport OUTPUT, RAW, Reading, backward, forward, gradient, read_loss, summed_loss
 from bpnet._core.team cimport (
-    BPNET_MAX_THREADS, bpnet_flush_subnormals, bpnet_restore_subnormals, bpnet_team, bpnet_team_free, bpnet_team_init,
-    bpnet_team_meet, bpnet_team_take,
+    BPNET_MAX_THREADS, bpnet_flush_subnormals, bpnet_restore_subnormals, bpnet_team, bpnet_team_dismiss,
+    bpnet_team_free, bpnet_team_init, bpnet_team_meet, bpnet_team_recall, bpnet_team_take,
 )
 from bpnet._core.updates cimport UpdateRule, step
 
@@ -163,10 +163,18 @@ cdef class Epoch:
             return self.position == self.n_rows
         if self._helpers is None:
             self._helpers = ThreadPoolExecutor(self.team.size - 1)
-        helpers = [self._helpers.submit(self._work, rank, until) for rank in range(1, self.team.size)]
-        self._work(0, until)
-        for helper in helpers:
-            helper.result()
+        try:
+            helpers = [self._helpers.submit(self._work, rank, until) for rank in range(1, self.team.size)]
+            self._work(0, until)
+            for helper in helpers:
+                helper.result()
+        except BaseException:
+            # Ctrl-C, or a thread that could not be started, before all were there: the others must not wait for it.
+            bpnet_team_dismiss(&self.team)
+            self._helpers.shutdown()
+            self._helpers = None
+            bpnet_team_recall(&self.team)
+            raise
         return self.position == self.n_rows
 
     def _work(self, int rank, double until):

@@ -16,7 +16,7 @@
 enum { BPNET_MAX_THREADS = 64 };
 
 typedef struct {
-    int size, arrived, next_piece;
+    int size, arrived, next_piece, dismissed;
     unsigned round;
     int asleep[BPNET_MAX_THREADS];
     PyThread_type_lock door[BPNET_MAX_THREADS]; /* closed, but for the moment in which it wakes its thread */
@@ -75,7 +75,8 @@ static void bpnet_team_meet(bpnet_team *team, int rank)
     const double until = bpnet_team_seconds() + BPNET_SPIN;
     do {
         for (int spin = 0; spin < 64; spin++) {
-            if (__atomic_load_n(&team->round, __ATOMIC_ACQUIRE) != round)
+            if (__atomic_load_n(&team->round, __ATOMIC_ACQUIRE) != round ||
+                __atomic_load_n(&team->dismissed, __ATOMIC_ACQUIRE))
                 return;
 #if defined(__x86_64__) || defined(__i386__)
             __builtin_ia32_pause();
@@ -85,11 +86,29 @@ static void bpnet_team_meet(bpnet_team *team, int rank)
     /* Whoever opened the last round may still be waking sleepers, and may take us for one of them: hence the loop. */
     while (__atomic_load_n(&team->round, __ATOMIC_SEQ_CST) == round) {
         __atomic_store_n(&team->asleep[rank], 1, __ATOMIC_SEQ_CST);
-        if (__atomic_load_n(&team->round, __ATOMIC_SEQ_CST) != round &&
-            __atomic_exchange_n(&team->asleep[rank], 0, __ATOMIC_SEQ_CST))
-            return; /* the last one came meanwhile, and did not see us asleep */
+        const int over = __atomic_load_n(&team->round, __ATOMIC_SEQ_CST) != round ||
+                         __atomic_load_n(&team->dismissed, __ATOMIC_SEQ_CST);
+        if (over && __atomic_exchange_n(&team->asleep[rank], 0, __ATOMIC_SEQ_CST))
+            return; /* it was over meanwhile, and nobody saw us asleep */
         PyThread_acquire_lock(team->door[rank], WAIT_LOCK);
+        if (__atomic_load_n(&team->dismissed, __ATOMIC_SEQ_CST))
+            return;
     }
+}
+
+/* Somebody will not come: all who wait for him may go, until bpnet_team_recall, when nobody is waiting any more. */
+static void bpnet_team_dismiss(bpnet_team *team)
+{
+    __atomic_store_n(&team->dismissed, 1, __ATOMIC_SEQ_CST);
+    for (int rank = 0; rank < team->size; rank++)
+        if (__atomic_exchange_n(&team->asleep[rank], 0, __ATOMIC_SEQ_CST))
+            PyThread_release_lock(team->door[rank]);
+}
+
+static void bpnet_team_recall(bpnet_team *team)
+{
+    team->arrived = 0;
+    team->dismissed = 0;
 }
 
 /* The number of the next piece of work that nobody has taken; all meet before they begin to count anew. */

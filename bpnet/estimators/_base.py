@@ -140,6 +140,8 @@ class BaseMLP(BaseEstimator):
             # One factor for all layers, the output's too: that is scikit-learn's rule.
             factor = 2.0 if self.activation == "logistic" else 6.0
             w = initializers.glorot_uniform(topology, random_state, factor).astype(X.dtype, copy=False)
+            from bpnet._core.plan import aligned
+            v = aligned(len(w), w.dtype); v[:] = w; w = v
             self.n_iter_, self.t_, self._progress = 0, 0, None
         return Network.from_parameters(topology, w, self.loss)
 

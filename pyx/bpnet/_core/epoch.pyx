@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 
 from bpnet._core.data import check_order, check_problem
+from bpnet._core.plan import aligned
 
 from cython cimport floating
 from libc.stdint cimport uint64_t
@@ -20,6 +21,7 @@ from bpnet._core.clock cimport now
 from bpnet._core.data cimport Chunk, Data, load, total_weight
 from bpnet._core.kernels cimport decay
 from bpnet._core.losses cimport Loss
+from bpnet._core.online cimport Chain, sweep_row
 from bpnet._core.plan cimport GROUP, Block, Piece, Plan, Workspace
 from bpnet._core.products cimport BLAS_ROWS, beyond_reach
 from bpnet._core.sweeps cimport OUTPUT, RAW, Reading, backward, forward, gradient, read_loss, summed_loss
@@ -80,6 +82,7 @@ cdef class Epoch:
     cdef Data data
     cdef UpdateRule rule
     cdef Workspace ws
+    cdef Chain chain
     cdef Reading reading
     cdef object _w, _g, _order, _penalties, _helpers
     cdef void* w
@@ -116,12 +119,13 @@ cdef class Epoch:
         self.plan, self.loss, self.data, self.rule = plan, loss, data, rule
         self.reading = RAW if reads_raw else OUTPUT
         self.ws = Workspace(plan, w.dtype, min(batch_size, data.n_rows), data.gathers(True))
-        self._w, self._g, self._penalties = w, np.zeros_like(w), np.zeros(plan.n_pieces)
+        self._w, self._g, self._penalties = w, aligned(len(w), w.dtype), np.zeros(plan.n_pieces)
         self.w = <void*> <size_t> w.ctypes.data
         self.g = <void*> <size_t> self._g.ctypes.data
         self.penalties = <double*> <size_t> self._penalties.ctypes.data
         self.batch_size, self.alpha, self.mean = batch_size, alpha, mean
         self.is_float = w.dtype == np.float32
+        self.chain = Chain(plan, self.reading)
         self.rows_together = BLAS_ROWS if self._needs_blas() else GROUP
         if bpnet_team_init(&self.team, self._count_threads(n_threads)) < 0:
             raise MemoryError("no lock for a thread")
@@ -223,6 +227,10 @@ cdef void _advance(Epoch self, int rank, floating* w, floating* g, double until)
     bpnet_team_meet(&self.team, rank)
     while self.turn.n > 0:
         turn = self.turn
+        if turn.n == 1 and turn.opens_batch and turn.closes_batch and self.chain.n_links and self.data.x != NULL:
+            _learn_row(self, &turn, w, g)
+            _take_turn(self, w, until)
+            continue
         chunk = _load_share(self, &turn, rank, w)
         forward(self.plan, w, self.ws, &chunk, self.reading, True)
         read_loss(self.plan, self.loss, self.ws, &chunk, turn.scale, w)
@@ -237,6 +245,21 @@ cdef void _advance(Epoch self, int rank, floating* w, floating* g, double until)
             _take_turn(self, w, until)
         _finish_pieces(self, &turn, &chunk, w, g)
         bpnet_team_meet(&self.team, rank)
+
+
+cdef void _learn_row(Epoch self, const Turn* turn, floating* w, floating* g) noexcept nogil:
+    """A batch of one row from end to end."""
+    cdef Py_ssize_t row = turn.start if self.order == NULL else self.order[turn.start]
+    cdef double strength = self.alpha * turn.scale
+    cdef Piece* piece
+    cdef int p
+    self.data_loss += turn.scale * sweep_row(self.chain, self.loss, self.data, self.ws, row, turn.scale, w, g)
+    if strength != 0:
+        for p in range(self.plan.n_pieces):
+            piece = &self.plan.pieces[p]
+            self.penalties[p] += 0.5 * strength * decay(strength, w + piece.start, g + piece.start, piece.n_weights)
+    self.rule.begin_step()
+    step(self.rule, g, w, 0, self.plan.n_parameters)
 
 
 cdef void _take_turn(Epoch self, const floating* tag, double until) noexcept nogil:

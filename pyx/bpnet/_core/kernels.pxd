@@ -18,6 +18,14 @@ cdef extern from "kernels.h" nogil:
         BPNET_EXP
         BPNET_SOFTMAX
 
+    ctypedef struct bpnet_link:
+        int n_in
+        int n_out
+        int activation
+        Py_ssize_t weights
+        Py_ssize_t bias
+        Py_ssize_t column
+
     ctypedef struct bpnet_kernels_f32:
         void (*exp)(const float*, float*, Py_ssize_t) noexcept nogil
         void (*log1p)(const float*, float*, Py_ssize_t) noexcept nogil
@@ -32,6 +40,10 @@ cdef extern from "kernels.h" nogil:
         Py_ssize_t reach[2]
         void (*add_rows)(const float*, float*, Py_ssize_t, Py_ssize_t) noexcept nogil
         void (*gather)(const float*, const Py_ssize_t*, float*, Py_ssize_t, Py_ssize_t) noexcept nogil
+        void (*forward_row)(const bpnet_link*, int, const float*, const float*, float*, float*) noexcept nogil
+        void (*backward_row)(
+            const bpnet_link*, int, const float*, const float*, const float*, const float*, float*, float*
+        ) noexcept nogil
         double (*decay)(float, const float*, float*, Py_ssize_t) noexcept nogil
         void (*sgd)(float, float, int, const float*, float*, float*, Py_ssize_t) noexcept nogil
         void (*adam)(
@@ -52,6 +64,10 @@ cdef extern from "kernels.h" nogil:
         Py_ssize_t reach[2]
         void (*add_rows)(const double*, double*, Py_ssize_t, Py_ssize_t) noexcept nogil
         void (*gather)(const double*, const Py_ssize_t*, double*, Py_ssize_t, Py_ssize_t) noexcept nogil
+        void (*forward_row)(const bpnet_link*, int, const double*, const double*, double*, double*) noexcept nogil
+        void (*backward_row)(
+            const bpnet_link*, int, const double*, const double*, const double*, const double*, double*, double*
+        ) noexcept nogil
         double (*decay)(double, const double*, double*, Py_ssize_t) noexcept nogil
         void (*sgd)(double, double, int, const double*, double*, double*, Py_ssize_t) noexcept nogil
         void (*adam)(

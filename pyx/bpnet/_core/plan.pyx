@@ -176,6 +176,14 @@ cdef class Workspace:
         self.sums = <double*> _pointer(places[12])
 
 
+def aligned(n, dtype):
+    """n zeros from the start of a cache line on: vectors that lie across two of them take twice the time."""
+    dtype = np.dtype(dtype)
+    memory = np.zeros(n * dtype.itemsize + ALIGNMENT, np.uint8)
+    start = -memory.ctypes.data % ALIGNMENT
+    return memory[start : start + n * dtype.itemsize].view(dtype)
+
+
 def _cut(block, n_in, n_out, offset):
     """Pieces of a dense block: block, first row, rows, biases, first weight, weights."""
     n_pieces = max(1, min(MAX_PIECES, n_in * n_out // MIN_PIECE, n_in // 8))

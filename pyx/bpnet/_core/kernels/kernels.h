@@ -27,6 +27,15 @@ enum {
     BPNET_SOFTMAX /* couples a whole row: activations.pyx, not the kernels */
 };
 
+/* A complete layer of a chain: what it hears is the layer before it. Offsets into w and into the signals of one row. */
+typedef struct {
+    int n_in, n_out;
+    int activation;    /* negative: none, a is what the loss reads */
+    ptrdiff_t weights; /* (n_in, n_out) */
+    ptrdiff_t bias;    /* or -1 */
+    ptrdiff_t column;
+} bpnet_link;
+
 /* `real` is float or double; every function exists once in each of the two tables. */
 #define BPNET_DECLARE_KERNELS(real, NAME)                                                                       \
     typedef struct {                                                                                            \
@@ -52,6 +61,10 @@ enum {
         void (*add_rows)(const real *delta, real *g, ptrdiff_t n, ptrdiff_t m);                                 \
         /* out (n, m) = rows order[0..n) of x */                                                                \
         void (*gather)(const real *x, const ptrdiff_t *order, real *out, ptrdiff_t n, ptrdiff_t m);             \
+        /* One row x through a chain: signals and slopes; then error signals and the gradient g. */                     \
+        void (*forward_row)(const bpnet_link *links, int n_links, const real *w, const real *x, real *z, real *slope); \
+        void (*backward_row)(const bpnet_link *links, int n_links, const real *w, const real *x, const real *z, \
+                             const real *slope, real *delta, real *g);                                          \
         /* g += decay * w; returns w . w */                                                                     \
         double (*decay)(real decay, const real *w, real *g, ptrdiff_t n);                                       \
         /* Update rules: one step of w along the gradient g; v, m are the rule's own state. */                  \

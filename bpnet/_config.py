@@ -5,6 +5,7 @@ import platform
 from importlib import metadata
 
 from bpnet._core.kernels import LEVEL, LEVELS
+from bpnet._core.products import load_blas
 
 
 def show_config():
@@ -19,8 +20,7 @@ def show_config():
     """
     from threadpoolctl import threadpool_info
 
-    import bpnet._core.derivatives  # noqa: F401  loads the BLAS
-
+    load_blas()
     print(f"bpnet {metadata.version('bpnet')}: level {LEVEL} of {', '.join(LEVELS)} on {platform.machine()}")
     for pool in threadpool_info():
         if pool["user_api"] == "blas":

@@ -4,20 +4,32 @@
 import os
 from contextlib import contextmanager
 from functools import cache
-from threading import Lock
-from typing import Any
+from threading import RLock
 
 from threadpoolctl import ThreadpoolController
 
-_lock = Lock()
+from bpnet._core.products import WHEN_LOADED
+
+_lock = RLock()
 _depth = 0
-_limiter: Any = None
+_limiters: list = []
 
 
 @cache
 def _controller():
-    # Looking the libraries up takes milliseconds, so it is done once; scipy's BLAS is loaded by then.
+    # Looking the libraries up takes milliseconds, so it is done once, and once more when another BLAS is loaded.
     return ThreadpoolController().select(user_api="blas")
+
+
+def _meet_blas():
+    """Limit a BLAS that comes while the limit holds."""
+    with _lock:
+        _controller.cache_clear()
+        if _depth:
+            _limiters.append(_controller().limit(limits=1))
+
+
+WHEN_LOADED.append(_meet_blas)
 
 
 @contextmanager
@@ -28,18 +40,18 @@ def one_blas_thread():
 
     The limit is the process's: of several fits at once in threads, the first sets it and the last takes it away.
     """
-    global _depth, _limiter
+    global _depth
     with _lock:
         if _depth == 0:
-            _limiter = _controller().limit(limits=1)
+            _limiters.append(_controller().limit(limits=1))
         _depth += 1
     try:
         yield
     finally:
         with _lock:
             _depth -= 1
-            if _depth == 0:
-                _limiter.restore_original_limits()
+            while _depth == 0 and _limiters:
+                _limiters.pop().restore_original_limits()
 
 
 def count_threads(n_jobs):

@@ -6,6 +6,7 @@ import numpy as np
 from bpnet import initializers, losses
 from bpnet._core import derivatives
 from bpnet._core.data import Data
+from bpnet._core.plan import aligned
 from bpnet._validation import as_data_type, as_inputs, as_random_state, as_targets, as_weights
 from bpnet.topology import Topology
 
@@ -53,7 +54,7 @@ class Network:
             raise TypeError(f"expected a Topology, got {topology!r}")
         self._adopt(topology, loss, as_data_type(dtype))
         start = initializers.glorot_uniform(topology, as_random_state(random_state))
-        self._parameters = start.astype(self.dtype, copy=False)
+        self._parameters = aligned(start, self.dtype)
 
     @classmethod
     def from_parameters(cls, topology, parameters, loss="squared_error"):

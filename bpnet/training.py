@@ -7,6 +7,7 @@ from numbers import Integral
 import numpy as np
 
 from bpnet._core.epoch import Epoch
+from bpnet._core.plan import aligned
 from bpnet._core.shuffling import shuffle_rows
 from bpnet._core.updates import Adam, GradientDescent
 from bpnet._threads import count_threads, one_blas_thread
@@ -115,7 +116,7 @@ def train(
         batch_size = min(batch_size, data.n_rows)
     if not net.parameters.flags.writeable:
         raise ValueError("expected a network whose parameters can be written, got read-only ones: copy the network")
-    w = net.parameters.copy()
+    w = aligned(net.parameters, net.dtype)
     steps = RULES[rule](len(w), net.dtype, learning_rate, **settings)
     mean = reduction == "mean"
     epoch = Epoch(

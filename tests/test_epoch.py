@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 from numpy.testing import assert_array_equal
-from problems import FEEDS_ON, GRAPHS, assert_near, make
+from problems import FEEDS_ON, GRAPHS, LOSSES, assert_near, make
 from reference import RULES, units
 
 from bpnet._core.data import Data
@@ -79,6 +79,33 @@ def test_epoch_equals_a_plain_loop_over_batches(graph, name, mean, dtype, rng):
         assert_near(w, expected, SAME[dtype])
         assert epoch.data_loss == pytest.approx(data_loss, rel=10 * SAME[dtype])
         assert epoch.penalty == pytest.approx(penalty, rel=10 * SAME[dtype])
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize("graph", ["no hidden layer", "chain", "single units", "wide", "no bias"])
+def test_rows_one_by_one_are_batches_like_others(graph, loss, dtype, rng):
+    problem = make(graph, loss=loss, weighted=True)
+    rule, step = _rule("adam", len(problem.w), dtype)
+    epoch, w = _epoch(problem, rule, 1, alpha=0.2, dtype=dtype)
+    expected, order = problem.w.copy(), rng.permutation(7)
+    data_loss, penalty = _plain_epoch(problem, expected, step, 1, 0.2, True, order)
+    _run(epoch, order)
+    assert_near(w, expected, SAME[dtype])
+    assert (epoch.data_loss, epoch.penalty) == pytest.approx((data_loss, penalty), rel=10 * SAME[dtype])
+
+
+@pytest.mark.parametrize("loss", ["binary", "multinomial"])
+def test_class_numbers_are_targets_row_by_row_too(loss, dtype):
+    problem = make("single units" if loss == "binary" else "chain", loss=loss)
+    weights = []
+    for y in (np.arange(7) % 2, np.eye(2)[np.arange(7) % 2] if loss == "multinomial" else np.arange(7.0) % 2):
+        net = problem.net(dtype)
+        w = net.parameters.copy()
+        codes = y.astype(np.int32) if y.dtype.kind == "i" else y.reshape(7, -1).astype(dtype)
+        data = Data(problem.topology.plan, problem.X.astype(dtype), codes)
+        _run(Epoch(problem.topology.plan, net._loss, net._reads_raw, data, w, GradientDescent(len(w), dtype, 0.1), 1))
+        weights.append(w)
+    assert_array_equal(*weights)
 
 
 @pytest.mark.parametrize("batch_size", [1, 2, 7, 100])

@@ -20,10 +20,16 @@ def test_the_package_alone_loads_neither_numpy_nor_scikit_learn():
     assert not loaded_by("import bpnet") & {"numpy", "scipy", "sklearn"}
 
 
-def test_networks_need_no_scikit_learn():
+def test_networks_need_no_scikit_learn_and_small_ones_no_scipy():
     use = "net = bpnet.Network(bpnet.Topology.layered([1, 2, 1])); bpnet.train(net, [[1.0]], [1.0])"
     loaded = loaded_by(f"import bpnet; {use}; bpnet.check_gradient(net, [[1.0]], [1.0])")
-    assert "numpy" in loaded and "sklearn" not in loaded
+    assert "numpy" in loaded and not loaded & {"scipy", "sklearn"}
+
+
+def test_large_products_bring_the_blas():
+    net = "bpnet.Network(bpnet.Topology.layered([700, 700, 1]))"
+    use = f"import bpnet, numpy; {net}.gradient(numpy.ones((300, 700)), numpy.ones(300))"
+    assert "scipy" in loaded_by(use)
 
 
 @pytest.mark.parametrize("name", [*bpnet.__all__, "__version__"])

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Threads share the work of a mini-batch: the same bits for any number of them, and no more of them than pay."""
 
+import subprocess
+import sys
 import threading
 import time
 import warnings
@@ -121,6 +123,7 @@ def test_train_takes_n_jobs():
     assert_array_equal(nets[0].parameters, nets[1].parameters)
 
 
+@pytest.mark.skipif(CUTS_COARSELY, reason="this level leaves most products to BLAS")
 def test_a_thread_that_cannot_be_started_ends_the_epoch_and_the_next_one_works(monkeypatch):
     net, data, batch_size = _problem("several layers", np.float64)
     w = net.parameters
@@ -286,3 +289,31 @@ def test_subnormals_are_back_after_a_fit_that_fails_or_is_interrupted(monkeypatc
     with pytest.warns(UserWarning, match="interrupted"):
         MLPRegressor(hidden_layer_sizes=(5,), n_jobs=2).fit(X, X[:, 0])
     assert _subnormals_are_kept()
+
+
+def test_a_blas_that_is_loaded_under_the_limit_is_limited_and_set_free_like_the_others():
+    code = """if True:
+        from threadpoolctl import threadpool_info, threadpool_limits
+        from bpnet._core.products import load_blas
+        from bpnet._threads import one_blas_thread
+
+        def threads():
+            return {pool["filepath"]: pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"}
+
+        import numpy
+        before = threads()
+        with one_blas_thread():
+            with one_blas_thread():
+                load_blas()
+            within = threads()
+        after = threads()
+        assert len(within) > len(before), "SciPy has a BLAS of its own"
+        assert set(within.values()) == {1}
+        assert all(after[path] == number for path, number in before.items())
+        assert max(after[path] for path in set(after) - set(before)) == max(before.values())
+        print("limited")
+    """
+    run = subprocess.run([sys.executable, "-W", "error", "-c", code], capture_output=True, text=True)
+    if "SciPy has a BLAS of its own" in run.stderr:
+        pytest.skip("NumPy and SciPy share a BLAS here")
+    assert run.stdout.split() == ["limited"], run.stderr

@@ -19,6 +19,7 @@ from bpnet import initializers
 from bpnet._core import derivatives
 from bpnet._core.data import Data
 from bpnet._core.epoch import Epoch
+from bpnet._core.plan import aligned
 from bpnet._threads import count_threads, one_blas_thread
 from bpnet._validation import as_csr
 from bpnet.network import Network
@@ -135,13 +136,11 @@ class BaseMLP(BaseEstimator):
                 raise ValueError(
                     f"a warm start needs the same network as before: expected {self.network_.topology}, got {topology}"
                 )
-            w = self.network_.parameters.copy()
+            w = aligned(self.network_.parameters, self.network_.dtype)
         else:
             # One factor for all layers, the output's too: that is scikit-learn's rule.
             factor = 2.0 if self.activation == "logistic" else 6.0
-            w = initializers.glorot_uniform(topology, random_state, factor).astype(X.dtype, copy=False)
-            from bpnet._core.plan import aligned
-            v = aligned(len(w), w.dtype); v[:] = w; w = v
+            w = aligned(initializers.glorot_uniform(topology, random_state, factor), X.dtype)
             self.n_iter_, self.t_, self._progress = 0, 0, None
         return Network.from_parameters(topology, w, self.loss)
 

@@ -22,8 +22,8 @@ from bpnet._core.data cimport Chunk, Data, load, total_weight
 from bpnet._core.kernels cimport decay
 from bpnet._core.losses cimport Loss
 from bpnet._core.online cimport Chain, sweep_row
-from bpnet._core.plan cimport GROUP, Block, Piece, Plan, Workspace
-from bpnet._core.products cimport BLAS_ROWS, beyond_reach
+from bpnet._core.plan cimport GROUP, Piece, Plan, Workspace, needs_blas
+from bpnet._core.products cimport BLAS_ROWS
 from bpnet._core.sweeps cimport OUTPUT, RAW, Reading, backward, forward, gradient, read_loss, summed_loss
 from bpnet._core.team cimport (
     BPNET_MAX_THREADS, bpnet_flush_subnormals, bpnet_restore_subnormals, bpnet_team, bpnet_team_dismiss,
@@ -94,6 +94,7 @@ cdef class Epoch:
     cdef bint mean, is_float
     cdef bpnet_team team
     cdef int rows_together               # rows are dealt out to threads in multiples of it
+    cdef bint rows_alone                 # batches of one row go through the chain: the same bits, half the time
     # Where the epoch stands.
     cdef Py_ssize_t position             # rows taken so far
     cdef double batch_weight             # of the batch that is under way
@@ -119,16 +120,19 @@ cdef class Epoch:
         self.plan, self.loss, self.data, self.rule = plan, loss, data, rule
         self.reading = RAW if reads_raw else OUTPUT
         self.ws = Workspace(plan, w.dtype, min(batch_size, data.n_rows), data.gathers(True))
-        self._w, self._g, self._penalties = w, aligned(len(w), w.dtype), np.zeros(plan.n_pieces)
+        self._w, self._g, self._penalties = w, aligned(np.zeros_like(w), w.dtype), np.zeros(plan.n_pieces)
         self.w = <void*> <size_t> w.ctypes.data
         self.g = <void*> <size_t> self._g.ctypes.data
         self.penalties = <double*> <size_t> self._penalties.ctypes.data
         self.batch_size, self.alpha, self.mean = batch_size, alpha, mean
         self.is_float = w.dtype == np.float32
-        self.chain = Chain(plan, self.reading)
-        self.rows_together = BLAS_ROWS if self._needs_blas() else GROUP
+        self.rows_together = BLAS_ROWS if needs_blas(plan, self.ws.capacity, False, self.is_float) else GROUP
         if bpnet_team_init(&self.team, self._count_threads(n_threads)) < 0:
             raise MemoryError("no lock for a thread")
+        self.chain = Chain(plan, self.reading)
+        # BLAS, which the sweeps of a chain never ask, would round otherwise.
+        blas = needs_blas(plan, 1, False, self.is_float) or needs_blas(plan, 1, True, self.is_float)
+        self.rows_alone = self.chain.n_links and data.x != NULL and self.team.size == 1 and not blas
 
     def __dealloc__(self):
         bpnet_team_free(&self.team)
@@ -192,20 +196,6 @@ cdef class Epoch:
                 _advance(self, rank, <double*> self.w, <double*> self.g, until)
             bpnet_restore_subnormals(before)
 
-    def _needs_blas(self):
-        """Whether any forward or backward product of a full chunk does."""
-        cdef Block* block
-        cdef float[1] single
-        cdef double[1] real
-        cdef Py_ssize_t k
-        for k in range(self.plan.n_pieces):
-            block = &self.plan.blocks[self.plan.pieces[k].block]
-            if self.is_float and beyond_reach(False, self.ws.capacity, block.n_out, block.n_in, single):
-                return True
-            if not self.is_float and beyond_reach(False, self.ws.capacity, block.n_out, block.n_in, real):
-                return True
-        return False
-
     def _count_threads(self, Py_ssize_t most):
         """As many threads as a chunk has work and rows for."""
         if not self.plan.is_dense or self.data.indptr != NULL:
@@ -227,7 +217,7 @@ cdef void _advance(Epoch self, int rank, floating* w, floating* g, double until)
     bpnet_team_meet(&self.team, rank)
     while self.turn.n > 0:
         turn = self.turn
-        if turn.n == 1 and turn.opens_batch and turn.closes_batch and self.chain.n_links and self.data.x != NULL:
+        if self.rows_alone and turn.n == 1 and turn.opens_batch and turn.closes_batch:
             _learn_row(self, &turn, w, g)
             _take_turn(self, w, until)
             continue

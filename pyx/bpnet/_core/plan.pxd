@@ -96,3 +96,5 @@ cdef class Workspace:
     cdef void* room                      # one masked block as a full matrix
     cdef Py_ssize_t* starts              # CSR input: first and past-the-end entry of each gathered row
     cdef Py_ssize_t* stops
+
+cdef bint needs_blas(Plan plan, Py_ssize_t n_rows, bint trans_a, bint is_float)

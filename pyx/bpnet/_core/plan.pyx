@@ -9,6 +9,9 @@ from itertools import accumulate, groupby
 import numpy as np
 
 from bpnet._core.activations import CODES
+from bpnet._core.products import load_blas
+
+from bpnet._core.products cimport beyond_reach
 
 SPAN = np.dtype([("activation", "i4"), ("first", "i4"), ("n_units", "i4")], align=True)
 BLOCK = np.dtype(
@@ -158,6 +161,9 @@ cdef class Workspace:
         row_bytes = item * (3 * plan.n_units + plan.n_inputs)
         fitting = min(max(CHUNK_BYTES // row_bytes, MIN_ROWS), MAX_ROWS)
         self.capacity = max(1, min(n_rows, fitting))
+        is_float = self.dtype == np.float32
+        if needs_blas(plan, self.capacity, False, is_float) or needs_blas(plan, self.capacity, True, is_float):
+            load_blas()
         # One allocation, cut into the buffers.
         n = int(self.capacity)
         sizes = [item * n * plan.n_units] * 3 + [item * n * plan.n_outputs] * 4
@@ -176,12 +182,32 @@ cdef class Workspace:
         self.sums = <double*> _pointer(places[12])
 
 
-def aligned(n, dtype):
-    """n zeros from the start of a cache line on: vectors that lie across two of them take twice the time."""
-    dtype = np.dtype(dtype)
-    memory = np.zeros(n * dtype.itemsize + ALIGNMENT, np.uint8)
+cdef bint needs_blas(Plan plan, Py_ssize_t n_rows, bint trans_a, bint is_float):
+    """Whether any product of so many rows is for BLAS: of the gradient (`trans_a`), or of the sweeps."""
+    cdef Piece* piece
+    cdef Block* block
+    cdef float[1] single
+    cdef double[1] real
+    cdef Py_ssize_t p, n_in
+    for p in range(plan.n_pieces):
+        piece = &plan.pieces[p]
+        block = &plan.blocks[piece.block]
+        n_in = piece.n_rows if trans_a else block.n_in
+        if is_float and beyond_reach(trans_a, n_in, block.n_out, n_rows, single):
+            return True
+        if not is_float and beyond_reach(trans_a, n_in, block.n_out, n_rows, real):
+            return True
+    return False
+
+
+def aligned(vector, dtype):
+    """Copy of a vector that begins at a cache line: what crosses from one line to the next takes twice the time."""
+    n_bytes = vector.size * np.dtype(dtype).itemsize
+    memory = np.empty(n_bytes + ALIGNMENT, np.uint8)
     start = -memory.ctypes.data % ALIGNMENT
-    return memory[start : start + n * dtype.itemsize].view(dtype)
+    copy = memory[start : start + n_bytes].view(dtype)
+    copy[:] = vector
+    return copy
 
 
 def _cut(block, n_in, n_out, offset):

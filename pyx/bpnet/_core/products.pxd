@@ -2,9 +2,19 @@
 """The one door to matrix products: our own kernel for most, BLAS for large ones."""
 from cython cimport floating
 from libc.string cimport memcpy
-from scipy.linalg.cython_blas cimport dgemm, sgemm
 
 from bpnet._core.kernels cimport table
+
+ctypedef void (*f32_gemm)(
+    char*, char*, int*, int*, int*, float*, float*, int*, float*, int*, float*, float*, int*
+) noexcept nogil
+ctypedef void (*f64_gemm)(
+    char*, char*, int*, int*, int*, double*, double*, int*, double*, int*, double*, double*, int*
+) noexcept nogil
+
+# NULL until `load_blas`, which comes before any product that is beyond reach.
+cdef f32_gemm sgemm
+cdef f64_gemm dgemm
 
 cdef enum:
     # Rows of C that BLAS gets at a time unless A is transposed. Rows that threads share are cut at its multiples: what

@@ -94,7 +94,7 @@ cdef class Epoch:
     cdef bint mean, is_float
     cdef bpnet_team team
     cdef int rows_together               # rows are dealt out to threads in multiples of it
-    cdef bint rows_alone                 # batches of one row go through the chain: the same bits, half the time
+    cdef bint rows_alone                 # each is a batch, and the net is a chain
     # Where the epoch stands.
     cdef Py_ssize_t position             # rows taken so far
     cdef double batch_weight             # of the batch that is under way
@@ -130,9 +130,7 @@ cdef class Epoch:
         if bpnet_team_init(&self.team, self._count_threads(n_threads)) < 0:
             raise MemoryError("no lock for a thread")
         self.chain = Chain(plan, self.reading)
-        # BLAS, which the sweeps of a chain never ask, would round otherwise.
-        blas = needs_blas(plan, 1, False, self.is_float) or needs_blas(plan, 1, True, self.is_float)
-        self.rows_alone = self.chain.n_links and data.x != NULL and self.team.size == 1 and not blas
+        self.rows_alone = self.chain.n_links and data.x != NULL and batch_size == 1
 
     def __dealloc__(self):
         bpnet_team_free(&self.team)
@@ -212,15 +210,14 @@ cdef void _advance(Epoch self, int rank, floating* w, floating* g, double until)
     """
     cdef Turn turn
     cdef Chunk chunk
+    if self.rows_alone:
+        _learn_rows(self, w, g, until)
+        return
     if rank == 0:
         _take_turn(self, w, until)
     bpnet_team_meet(&self.team, rank)
     while self.turn.n > 0:
         turn = self.turn
-        if self.rows_alone and turn.n == 1 and turn.opens_batch and turn.closes_batch:
-            _learn_row(self, &turn, w, g)
-            _take_turn(self, w, until)
-            continue
         chunk = _load_share(self, &turn, rank, w)
         forward(self.plan, w, self.ws, &chunk, self.reading, True)
         read_loss(self.plan, self.loss, self.ws, &chunk, turn.scale, w)
@@ -237,19 +234,35 @@ cdef void _advance(Epoch self, int rank, floating* w, floating* g, double until)
         bpnet_team_meet(&self.team, rank)
 
 
-cdef void _learn_row(Epoch self, const Turn* turn, floating* w, floating* g) noexcept nogil:
-    """A batch of one row from end to end."""
-    cdef Py_ssize_t row = turn.start if self.order == NULL else self.order[turn.start]
-    cdef double strength = self.alpha * turn.scale
+cdef void _learn_rows(Epoch self, floating* w, floating* g, double until) noexcept nogil:
+    """Batches of one row each, to the end of the epoch or until that time."""
+    cdef Py_ssize_t row, start
+    cdef double weight, scale, strength
     cdef Piece* piece
     cdef int p
-    self.data_loss += turn.scale * sweep_row(self.chain, self.loss, self.data, self.ws, row, turn.scale, w, g)
-    if strength != 0:
-        for p in range(self.plan.n_pieces):
-            piece = &self.plan.pieces[p]
-            self.penalties[p] += 0.5 * strength * decay(strength, w + piece.start, g + piece.start, piece.n_weights)
-    self.rule.begin_step()
-    step(self.rule, g, w, 0, self.plan.n_parameters)
+    while self.position < self.n_rows:
+        start = self.position
+        row = start if self.order == NULL else self.order[start]
+        weight = total_weight(self.data, self.order, start, 1, w)
+        self.position += 1
+        if weight == 0:
+            continue
+        scale = 1 / weight if self.mean else 1.0
+        self.data_loss += scale * sweep_row(self.chain, self.loss, self.data, self.ws, row, scale, w, g)
+        strength = self.alpha * scale
+        if strength != 0:
+            for p in range(self.plan.n_pieces):
+                piece = &self.plan.pieces[p]
+                self.penalties[p] += 0.5 * strength * decay(
+                    strength, w + piece.start, g + piece.start, piece.n_weights
+                )
+        self.rule.begin_step()
+        step(self.rule, g, w, 0, self.plan.n_parameters)
+        self.work += self.plan.n_parameters
+        if self.work > WORK_PER_LOOK:
+            self.work = 0
+            if now() > until:
+                return
 
 
 cdef void _take_turn(Epoch self, const floating* tag, double until) noexcept nogil:

@@ -198,14 +198,19 @@ DEEP = {
     "chain, softmax": ([4, 6, 5, 3], "softplus", "multinomial", 0.2),
     "chain, squares of softmax": ([4, 6, 5, 3], "gelu", "squares of softmax", 0.2),
     "skips": (SKIPS, None, "poisson", 0.1),
+    "an output that feeds on": ([Layer(3, "logistic", name="r")], None, "binary", 0.4),
     "skips, two outputs": ([Layer(2, "logistic", sources=("p", "input"), name="r")], None, "binary", 0.2),
 }
 
 
 def deep(name):
+    """A network, and moments of its start."""
     layers, hidden, loss, mu = DEEP[name]
-    if hidden is None and loss == "binary":
-        topology = Topology(4, [*SKIPS, Layer(1, "logistic", sources=("q", "p")), *layers], outputs=("output", "r"))
+    if name == "an output that feeds on":
+        out = Layer(1, "logistic", sources=("r", "input"))
+        topology = Topology(4, [*layers, out], outputs=("r", "output"))
+    elif name == "skips, two outputs":
+        topology = Topology(4, [*SKIPS, Layer(1, "logistic", sources=("q", "p")), *layers], outputs=("h3", "r"))
     elif hidden is None:
         topology = Topology(4, [*layers, Layer(2, LOSSES[loss][2], sources=("q", "p", "input"))])
     else:
@@ -213,7 +218,7 @@ def deep(name):
     return Network(topology, LOSSES[loss][0]), WeightMoments(topology, mu, 0.1, bias_mean=0.2, bias_variance=0.1)
 
 
-@pytest.mark.parametrize("name", [name for name in DEEP if name != "skips, two outputs"])
+@pytest.mark.parametrize("name", DEEP)
 def test_expected_delta_of_every_layer_agrees_with_drawn_networks(name):
     net, moments = deep(name)
     X, y = data(DEEP[name][2], net.topology.n_outputs)
@@ -229,8 +234,8 @@ def test_expected_delta_of_every_layer_agrees_with_drawn_networks(name):
 
 @pytest.mark.parametrize("name", DEEP)
 def test_parts_of_the_error_sum_to_it_in_every_layer(name):
-    net, moments = deep(name) if name != "skips, two outputs" else deep("skips")
-    X, y = data(DEEP[name][2] if name != "skips, two outputs" else "poisson", net.topology.n_outputs)
+    net, moments = deep(name)
+    X, y = data(DEEP[name][2], net.topology.n_outputs)
     units = predict_delta_statistics(net, X, y, moments=moments, n_restarts=5, random_state=0).units
     assert_allclose(sum(units[f"error_{part}"] for part in PARTS), units["error"], rtol=0, atol=1e-13)
 

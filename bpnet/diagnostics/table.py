@@ -113,7 +113,9 @@ class LayerTable:
 
 
 def _text(value):
-    return f"{value:d}" if isinstance(value, int | np.integer) else "-" if np.isnan(value) else f"{value:.3g}"
+    if isinstance(value, int | np.integer):
+        return f"{value:d}"
+    return "-" if np.isnan(value) else f"{value + 0.0:.3g}"  # + 0.0: no minus before a zero
 
 
 def _extra(module, extra):

@@ -70,7 +70,7 @@ def test_sample_weight_is_the_number_of_times_a_row_counts(chain):
 def test_dead_are_units_that_are_flat_on_every_sample_and_saturated_the_flat_pairs():
     net = Network(Topology.layered([1, 4, 4, 1], ["relu", "logistic"]))
     net.coefs[0][...], net.intercepts[0][...] = 1, [-9, 0.5, -0.5, 9]
-    net.coefs[1][...], net.intercepts[1][...] = np.diag([0, 0, 0, 10]), [-9, 0, 7, -90]
+    net.coefs[1][...], net.intercepts[1][...] = np.diag([0, 0, 0, 10]), [-9, 6, 7, -90]
     # relu: dead, on, off at the first, on. logistic: flat beyond 6.7; its last unit is so at the second sample.
     table = delta_statistics(net, [[0.0], [1.0]], [1.0, 1.0])
     assert_array_equal(table["dead"], [0.25, 0.5, 0])

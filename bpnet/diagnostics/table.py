@@ -115,7 +115,7 @@ class LayerTable:
 def _text(value):
     if isinstance(value, int | np.integer):
         return f"{value:d}"
-    return "-" if np.isnan(value) else f"{value + 0.0:.3g}"  # + 0.0: no minus before a zero
+    return "-" if np.isnan(value) else f"{value:.3g}"
 
 
 def _extra(module, extra):

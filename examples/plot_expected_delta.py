@@ -33,9 +33,9 @@ for title, activation, loss, start in [
     print(f"{'':8}{'mean of delta':>14}{'independent':>13}{'measured':>22}{'mean square':>15}{'measured':>22}")
     for k, layer in enumerate(predicted.layers):
         print(f"{layer:8}{predicted['mean'][k]:14.2e}{predicted['independent'][k]:13.2e}", end="")
-        print(f"{measured['mean'][k]:12.2e} +- {measured.errors['mean'][k]:.0e}", end="")
+        print(f"{measured['mean'][k]:12.2e} +- {measured.standard_errors['mean'][k]:.0e}", end="")
         print(f"{predicted['mean_square'][k]:15.2e}", end="")
-        print(f"{measured['mean_square'][k]:12.2e} +- {measured.errors['mean_square'][k]:.0e}")
+        print(f"{measured['mean_square'][k]:12.2e} +- {measured.standard_errors['mean_square'][k]:.0e}")
 
 try:
     import matplotlib.pyplot as plt

@@ -33,7 +33,7 @@ for name, (X, classes) in problems.items():
         topology = Topology.layered([X.shape[1], *[30] * depth, 10], "logistic", "logistic")
         net, start = Network(topology, "log_loss"), WeightMoments(topology, variance="lecun", bias_variance=1)
         table = delta_statistics(net, X, np.eye(10)[classes], n_restarts=N_STARTS, initializer=start, random_state=0)
-        norms, spread = table["norm_of_mean"], table.errors["norm_of_mean"] * np.sqrt(N_STARTS)
+        norms, spread = table["norm_of_mean"], table.standard_errors["norm_of_mean"] * np.sqrt(N_STARTS)
         for k in range(depth):
             print(f"{norms[k]:9.4f} +- {spread[k]:.4f}", f"[{published[k]:.4f}]" if name == "MNIST" else "", end="")
         print("   a layer loses", ", ".join(f"{norms[k + 1] / norms[k]:.1f} x" for k in range(depth - 1)))

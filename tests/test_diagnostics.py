@@ -67,6 +67,15 @@ def test_sample_weight_is_the_number_of_times_a_row_counts(chain):
         assert_allclose(values, repeated[name], rtol=1e-12, err_msg=name)
 
 
+def test_row_of_weight_zero_is_absent_even_if_its_loss_overflows():
+    problem = make("chain", loss="poisson")
+    wild, s = problem.X.copy(), np.array([1, 2, 0, 1, 1, 1, 1])
+    wild[2] = 1e200
+    net = Network(Topology.layered([4, 3, 2], "identity", "exp"), "poisson", random_state=0)
+    expected = delta_statistics(net, problem.X, problem.y, s)
+    assert_array_equal(delta_statistics(net, wild, problem.y, s)["mean_square"], expected["mean_square"])
+
+
 def test_dead_are_units_that_are_flat_on_every_sample_and_saturated_the_flat_pairs():
     net = Network(Topology.layered([1, 4, 4, 1], ["relu", "logistic"]))
     net.coefs[0][...], net.intercepts[0][...] = 1, [-9, 0.5, -0.5, 9]
@@ -97,8 +106,10 @@ def test_restarts_are_the_mean_of_their_starts_with_its_standard_error(chain):
         values = np.array([start[name] for start in starts])
         assert_allclose(table[name], values.mean(axis=0), rtol=1e-12, atol=1e-15, err_msg=name)
         if name != "n_units":
-            assert_allclose(table.errors[name], values.std(axis=0, ddof=1) / np.sqrt(5), rtol=1e-10, atol=1e-15)
-    assert table.n_draws == 5 and starts[0].errors == {}
+            assert_allclose(
+                table.standard_errors[name], values.std(axis=0, ddof=1) / np.sqrt(5), rtol=1e-10, atol=1e-15
+            )
+    assert table.n_draws == 5 and starts[0].standard_errors == {}
     assert "mean over 5 new starts" in table.about["mean"] and "of this network" in starts[0].about["mean"]
 
 
@@ -146,7 +157,7 @@ def test_frame_holds_the_columns_by_layer(chain):
     frame = table.to_frame()
     assert isinstance(frame, pandas.DataFrame) and list(frame.index) == ["p", "q", "out"]
     assert_array_equal(frame["mean"], table["mean"])
-    assert_array_equal(frame["mean (se)"], table.errors["mean"])
+    assert_array_equal(frame["mean (se)"], table.standard_errors["mean"])
 
 
 def test_plot_draws_a_point_per_layer(chain):
@@ -262,6 +273,6 @@ def test_deltas_of_deep_logistic_nets_on_mnist_vanish_as_published(depth):
     start = WeightMoments(topology, variance="lecun", bias_variance=1)
     net = Network(topology, "log_loss")
     norms = delta_statistics(net, X, y, n_restarts=30, initializer=start, random_state=0)
-    mean, deviation = norms["norm_of_mean"][:-1], norms.errors["norm_of_mean"][:-1] * np.sqrt(30)
+    mean, deviation = norms["norm_of_mean"][:-1], norms.standard_errors["norm_of_mean"][:-1] * np.sqrt(30)
     assert (np.abs(mean - PUBLISHED[depth]) < 3 * deviation).all()
     assert ((mean[1:] / mean[:-1] > 4) & (mean[1:] / mean[:-1] < 6)).all()

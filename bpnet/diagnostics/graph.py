@@ -69,7 +69,7 @@ class Graph:
 
 
 def as_data(net, X, y, sample_weight):
-    """X and y checked and as float64 matrices (X may be sparse), and sample weights of sum 1."""
+    """X, y and sample weights, checked: matrices of float64 (X may be sparse), weights of sum 1, no rows of weight 0."""
     if not isinstance(net, Network):
         raise TypeError(f"expected a Network, got {net!r}")
     as_inputs(X, net.topology.n_inputs, np.float64)
@@ -82,7 +82,8 @@ def as_data(net, X, y, sample_weight):
     weights = np.ones(n_samples) if weights is None else weights
     if not weights.sum() > 0:
         raise ValueError(f"expected samples of positive weight, got {n_samples} of weight {weights.sum()} together")
-    return X, y, weights / weights.sum()
+    present = weights > 0  # their loss may be infinite
+    return X[present], y[present], weights[present] / weights.sum()
 
 
 def squared(signals):

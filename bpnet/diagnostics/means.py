@@ -96,7 +96,7 @@ def combine(graph, moments, terms):
     Returns
     -------
     dict of {str: ndarray of shape (n_units,)}
-        "mean", "independent", "error" and, for each of PARTS, "error_...".
+        "mean", "independent", "gap" and, for each of PARTS, "gap_...".
     """
     done: dict[str, dict] = {}
     for layer in reversed(graph.layers):
@@ -123,8 +123,8 @@ def combine(graph, moments, terms):
     units = {
         key: np.concatenate([done[name][key] for name in graph.columns]) for key in ("mean", "independent", *PARTS)
     }
-    parts = {f"error_{part}": units.pop(part) for part in PARTS}
-    return units | {"error": units["mean"] - units["independent"]} | parts
+    parts = {f"gap_{part}": units.pop(part) for part in PARTS}
+    return units | {"gap": units["mean"] - units["independent"]} | parts
 
 
 def _seed(net, graph, layer, X, y, slope):

@@ -65,14 +65,14 @@ def delta_statistics(
     >>> X, y = np.random.default_rng(0).normal(size=(50, 2)), np.ones(50)
     >>> delta_statistics(net, X, y)["norm_of_mean"].round(2)
     array([0.53, 0.89, 1.35])
-    >>> delta_statistics(net, X, y, n_restarts=20, random_state=0).errors["dead"].shape
+    >>> delta_statistics(net, X, y, n_restarts=20, random_state=0).standard_errors["dead"].shape
     (3,)
     """
     n_restarts = check_count(n_restarts, "n_restarts")
     levels = np.asarray(quantiles, float)
     if levels.ndim != 1 or not ((levels >= 0) & (levels <= 1)).all():
         raise ValueError(f"expected quantiles as a sequence of numbers from 0 to 1, got {quantiles!r}")
-    weights = as_data(net, X, y, sample_weight)[2]
+    X, y, weights = as_data(net, X, y, sample_weight)
     draw, random_state = initializer or initializers.glorot_uniform, as_random_state(random_state)
     nets = (
         Network.from_parameters(net.topology, draw(net.topology, random_state).astype(net.dtype), net.loss_name)
@@ -81,9 +81,10 @@ def delta_statistics(
     graph = Graph(net.topology)
     measured = [_measure(one, graph, X, y, weights, levels) for one in (nets if n_restarts else [net])]
     columns, errors = average([by_layer for by_layer, _ in measured])
-    units, unit_errors = average([by_unit for _, by_unit in measured])
+    units, unit_standard_errors = average([by_unit for _, by_unit in measured])
     over = f"mean over {n_restarts} new starts" if n_restarts else "weights of this network"
-    about = {name: f"over samples and units; {over}" for name in columns}
+    about = {name: f"over samples; {over}" for name in units}
+    about |= {name: f"over samples and units; {over}" for name in columns}
     about |= {"norm_of_mean": f"of the means over samples; {over}", "dead": f"over units; {over}"}
     about |= {"ratio": f"to the next layer; {over}"}
     columns["n_units"] = np.array([layer.n_units for layer in graph.layers])
@@ -94,8 +95,8 @@ def delta_statistics(
         main="mean_square",
         growth=graph.growth(columns["mean_square"]),
         units=units,
-        errors=errors,
-        unit_errors=unit_errors,
+        standard_errors=errors,
+        unit_standard_errors=unit_standard_errors,
         n_draws=n_restarts,
         layers=graph.columns,
     )
@@ -116,7 +117,6 @@ def _measure(net, graph, X, y, weights, levels):
     delta = net.deltas(X, y).astype(np.float64)
     reach = np.array([ORIGIN.get(name, 1.0) for layer in graph.layers for name in layer.activations])
     flat = np.where(np.isnan(slope), np.nan, slope < FLAT * reach)
-    present = weights > 0
     units = {"mean": weights @ delta, "mean_square": weights @ delta**2}
     units |= {"output": weights @ z, "slope": weights @ slope}
     units |= {"slope_square": weights @ slope**2, "slope_output": weights @ (slope * z)}
@@ -125,7 +125,7 @@ def _measure(net, graph, X, y, weights, levels):
     layers["norm_of_mean"] = np.array([np.linalg.norm(units["mean"][own]) for own in graph.columns.values()])
     quantiles = np.stack([_quantiles(delta[:, own], weights, levels) for own in graph.columns.values()])
     layers |= {f"q{100 * level:g}": values for level, values in zip(levels, quantiles.T, strict=True)}
-    layers["dead"] = graph.layer_means(flat[present].min(axis=0))
+    layers["dead"] = graph.layer_means(flat.min(axis=0))
     layers["saturated"] = graph.layer_means(weights @ flat)
     with np.errstate(divide="ignore", invalid="ignore"):
         layers["ratio"] = np.append(np.sqrt(mean_square[:-1] / mean_square[1:]), np.nan)

@@ -42,8 +42,8 @@ def predict_delta_statistics(net, X, y, sample_weight=None, *, moments=None, n_r
           losses for normal weights and, to O(1 / fan-in), for others. For layers below the same, up to the error
           of the mean over the drawn networks, for their delta_k and M_kk stand in it;
         - independent: what follows if slopes and error signals were independent, E[h'_j] mu sum_k E[delta_k];
-        - error: mean - independent, exactly the sum of error_curvature, error_signals, error_targets (which are all
-          there is at the last hidden layer) and error_inherited from the layers above;
+        - gap: mean - independent, exactly the sum of gap_curvature, gap_signals, gap_targets (which are all
+          there is at the last hidden layer) and gap_inherited from the layers above;
         - mean_square: expected delta^2, for wide layers, over all weights;
         - refined: the same, exact at the last hidden layer for squared error, identity outputs and mu = 0, else NaN;
         - chi: mean_square over that of the next layer.
@@ -87,7 +87,7 @@ def predict_delta_statistics(net, X, y, sample_weight=None, *, moments=None, n_r
         refined = refined_squares(one, graph, moments, z, slope, X, y, weights)
         by_draw.append({"mean": combine(graph, moments, terms[-1])["mean"], "refined": refined})
     units = combine(graph, moments, average(terms)[0])
-    means, unit_errors = average(by_draw)
+    means, unit_standard_errors = average(by_draw)
     units |= {"mean_square": predict_squares(net, graph, moments, X, y, weights), "refined": means["refined"]}
     columns = {name: graph.layer_means(values) for name, values in units.items()}
     errors = average([{name: graph.layer_means(values) for name, values in draw.items()} for draw in by_draw])[1]
@@ -98,12 +98,12 @@ def predict_delta_statistics(net, X, y, sample_weight=None, *, moments=None, n_r
         columns,
         _about(n_restarts),
         graph.columns,
-        shown=["n_units", "mean", "independent", *(f"error_{part}" for part in PARTS), "mean_square", "refined", "chi"],
+        shown=["n_units", "mean", "independent", *(f"gap_{part}" for part in PARTS), "mean_square", "refined", "chi"],
         main="mean_square",
         growth=graph.growth(columns["mean_square"]),
         units=units,
-        errors=errors,
-        unit_errors=unit_errors,
+        standard_errors=errors,
+        unit_standard_errors=unit_standard_errors,
         n_draws=n_restarts,
     )
 
@@ -112,7 +112,7 @@ def _about(n_restarts):
     """What each column is averaged over."""
     hidden = f"hidden weights by {n_restarts} draws" if n_restarts else "hidden weights of this network"
     drawn = f"expected over samples, units and output weights; {hidden}"
-    names = ["mean", "independent", "error", "refined", *(f"error_{part}" for part in PARTS)]
+    names = ["mean", "independent", "gap", "refined", *(f"gap_{part}" for part in PARTS)]
     return dict.fromkeys(names, drawn) | {
         "mean_square": "expected over samples, units and all weights",
         "chi": "to the next layer, expected over samples and all weights",

@@ -51,9 +51,7 @@ def refined_squares(net, graph, moments, z, slope, X, y, weights):
     """E[delta_j^2] by (3) where it holds, else NaN, for the hidden signals given: shape (n_units,)."""
     result = np.full(z.shape[1], np.nan)
     heard = {INPUT: X} | {name: z[:, own] for name, own in graph.columns.items()}
-    squares = {
-        name: values.multiply(values) if hasattr(values, "multiply") else values**2 for name, values in heard.items()
-    }
+    squares = squared(heard)
     for name, own in graph.columns.items():
         if len(graph.followers[name]) != 1 or name in graph.topology.outputs:
             continue

@@ -25,10 +25,10 @@ class LayerTable:
         Some of the columns unit by unit, ordered as `topology.units`.
     n_draws : int
         Number of networks that were drawn; 0 where the numbers are those of one given network.
-    errors : dict of {str: ndarray of shape (n_layers,)}
+    standard_errors : dict of {str: ndarray of shape (n_layers,)}
         Standard errors of the columns that are means over drawn networks; times sqrt(n_draws) they are the standard
         deviation of one draw.
-    unit_errors : dict of {str: ndarray of shape (n_units,)}
+    unit_standard_errors : dict of {str: ndarray of shape (n_units,)}
         The same for `units`.
     growth : float
         Root mean square of delta in the first hidden layer over that in the last.
@@ -46,10 +46,12 @@ class LayerTable:
     array([0., 0., 0., 0.])
     """
 
-    def __init__(self, columns, about, layers, *, growth, main, units, errors, unit_errors, n_draws, shown):
+    def __init__(
+        self, columns, about, layers, *, growth, main, units, standard_errors, unit_standard_errors, n_draws, shown
+    ):
         self.layers = tuple(layers)
         self.columns, self.about, self.units = columns, about, units
-        self.errors, self.unit_errors, self.n_draws = errors, unit_errors, n_draws
+        self.standard_errors, self.unit_standard_errors, self.n_draws = standard_errors, unit_standard_errors, n_draws
         self.growth, self._main, self._shown = float(growth), main, tuple(shown)
 
     @property
@@ -68,7 +70,7 @@ class LayerTable:
     def to_frame(self):
         """All columns as a `pandas.DataFrame`, indexed by layer; standard errors as columns named '... (se)'."""
         pandas = _extra("pandas", "pandas")
-        errors = {f"{name} (se)": values for name, values in self.errors.items()}
+        errors = {f"{name} (se)": values for name, values in self.standard_errors.items()}
         return pandas.DataFrame({**self.columns, **errors}, index=pandas.Index(self.layers, name="layer"))
 
     def plot(self, column=None, ax=None):
@@ -88,7 +90,7 @@ class LayerTable:
         pyplot = _extra("matplotlib.pyplot", "plot")
         column = column or self._main
         ax = pyplot.subplots()[1] if ax is None else ax
-        size, error = np.abs(self[column]), self.errors.get(column)
+        size, error = np.abs(self[column]), self.standard_errors.get(column)
         ax.errorbar(self.layers, np.where(size > 0, size, np.nan), yerr=error, marker="o", label=column)
         ax.set(yscale="log", xlabel="layer", ylabel=f"|{column}|" if (self[column] < 0).any() else column)
         return ax

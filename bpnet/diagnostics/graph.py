@@ -69,7 +69,7 @@ class Graph:
 
 
 def as_data(net, X, y, sample_weight):
-    """X, y and sample weights, checked: matrices of float64 (X may be sparse), weights of sum 1, no rows of weight 0."""
+    """X, y and sample weights, checked: float64 matrices (X may be sparse), weights of sum 1, no rows of weight 0."""
     if not isinstance(net, Network):
         raise TypeError(f"expected a Network, got {net!r}")
     as_inputs(X, net.topology.n_inputs, np.float64)

@@ -26,8 +26,8 @@ class LayerTable:
     n_draws : int
         Number of networks that were drawn; 0 where the numbers are those of one given network.
     standard_errors : dict of {str: ndarray of shape (n_layers,)}
-        Standard errors of the columns that are means over at least two drawn networks; times sqrt(n_draws) they are the standard
-        deviation of one draw.
+        Standard errors of the columns that are means over drawn networks, if at least two; times sqrt(n_draws) they
+        are the standard deviation of one draw.
     unit_standard_errors : dict of {str: ndarray of shape (n_units,)}
         The same for `units`.
     growth : float

@@ -15,6 +15,9 @@ _HOME = {
     "train": "bpnet.training",
 }
 
+# Modules that are reached as `bpnet.name` without an import of their own.
+_MODULES = ("diagnostics",)
+
 __all__ = ["Layer", "MLPClassifier", "MLPRegressor", "Network", "Topology", "check_gradient", "show_config", "train"]
 
 
@@ -24,6 +27,8 @@ def __getattr__(name):
         value = import_module("importlib.metadata").version("bpnet")
     elif name in _HOME:
         value = getattr(import_module(_HOME[name]), name)
+    elif name in _MODULES:
+        value = import_module(f"bpnet.{name}")
     else:
         raise AttributeError(f"module 'bpnet' has no attribute {name!r}")
     globals()[name] = value
@@ -31,4 +36,4 @@ def __getattr__(name):
 
 
 def __dir__():
-    return sorted({*globals(), *_HOME, "__version__"})
+    return sorted({*globals(), *_HOME, *_MODULES, "__version__"})

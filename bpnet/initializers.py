@@ -26,13 +26,23 @@ def glorot_uniform(topology, random_state, factor=None):
     Glorot and Bengio, "Understanding the difficulty of training deep feedforward neural networks", 2010, equation 16.
     The fan-in of a layer is the number of units it hears.
     """
-    sizes = {"input": topology.n_inputs} | {layer.name: layer.n_units for layer in topology.layers}
     w = np.empty(topology.n_parameters)
-    for layer, (start, stop) in zip(topology.layers, topology.plan.weight_ranges, strict=True):
-        fan_in = sum(sizes[source] for source in layer.sources)
-        scale = factor or (2.0 if layer.activation == "logistic" else 6.0)
-        bound = np.sqrt(scale / (fan_in + layer.n_units))
+    ranges = zip(topology.layers, topology.plan.weight_ranges, glorot_bounds(topology, factor), strict=True)
+    for layer, (start, stop), bound in ranges:
         w[start:stop] = random_state.uniform(-bound, bound, stop - start)
         if layer.bias:
             w[stop : stop + layer.n_units] = random_state.uniform(-bound, bound, layer.n_units)
     return w
+
+
+def glorot_bounds(topology, factor=None):
+    """sqrt(factor / (fan_in + fan_out)) of each layer: an array; arguments as of `glorot_uniform`."""
+    factors = [factor or (2.0 if layer.activation == "logistic" else 6.0) for layer in topology.layers]
+    n_units = [layer.n_units for layer in topology.layers]
+    return np.sqrt(np.array(factors) / np.add(fan_ins(topology), n_units))
+
+
+def fan_ins(topology):
+    """Number of units that each layer hears: an array."""
+    sizes = {"input": topology.n_inputs} | {layer.name: layer.n_units for layer in topology.layers}
+    return np.array([sum(sizes[source] for source in layer.sources) for layer in topology.layers])

@@ -136,6 +136,17 @@ class Network:
         data = self._data(X, y, sample_weight)
         return derivatives.deltas(self._plan, self._loss, self._reads_raw, self._parameters, data)
 
+    def signals(self, X):
+        """Outputs z_j = h(a_j) and slopes h'(a_j) of all units but the inputs, in the columns of `deltas`.
+
+        Softmax units have no slope of their own: theirs is NaN. Cost O(n_samples W).
+
+        Returns
+        -------
+        z, slope : ndarray of shape (n_samples, n_units)
+        """
+        return derivatives.signals(self._plan, self._parameters, self._data(X))
+
     def _outputs(self, X, raw):
         # The core looks for NaN and infinities itself while it has the rows in cache.
         data = Data(self._plan, as_inputs(X, self.topology.n_inputs, self.dtype, check_finite=False))

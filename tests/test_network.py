@@ -50,6 +50,8 @@ def test_results_have_their_shapes_and_the_type_of_the_network(problem, dtype):
         "predict_raw": (net.predict_raw(problem.X), (7, topology.n_outputs)),
         "gradient": (net.gradient(problem.X, problem.y, problem.s), (topology.n_parameters,)),
         "deltas": (net.deltas(problem.X, problem.y, problem.s), (7, len(topology.units))),
+        "signals": (net.signals(problem.X)[0], (7, len(topology.units))),
+        "slopes": (net.signals(problem.X)[1], (7, len(topology.units))),
         "parameters": (net.parameters, (topology.n_parameters,)),
     }
     assert {name: (array.shape, array.dtype) for name, (array, _) in results.items()} == {
@@ -70,7 +72,7 @@ def test_no_rows_give_no_outputs_and_no_loss(problem, dtype):
     net, X, y = problem.net(dtype), problem.X[:0], problem.y[:0]
     for empty in (X, sp.csr_array(X)):
         assert net.predict(empty).shape == (0, problem.topology.n_outputs)
-        assert net.deltas(empty, y).shape == (0, len(problem.topology.units))
+        assert net.deltas(empty, y).shape == net.signals(empty)[0].shape == (0, len(problem.topology.units))
         assert net.loss(empty, y, np.ones(0)) == 0
         assert_array_equal(net.gradient(empty, y), np.zeros(len(problem.w)))
 

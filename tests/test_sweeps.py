@@ -5,6 +5,7 @@ at a time (reference.py) and central differences; and the identities that hold b
 
 import numpy as np
 import pytest
+import reference
 import scipy.sparse as sp
 from hypothesis import given
 from numpy.testing import assert_allclose, assert_array_equal
@@ -49,6 +50,21 @@ def test_gradient_equals_the_network_unit_by_unit(problem, dtype):
 
 def test_deltas_equal_the_network_unit_by_unit(problem, dtype):
     assert_near(problem.net(dtype).deltas(problem.X, problem.y, problem.s), problem.truth.deltas, SAME[dtype])
+
+
+def test_signals_equal_the_network_unit_by_unit(problem, dtype):
+    units = reference.units(problem.n_inputs, problem.layers)[0]
+    sums, outputs = zip(*(reference.forward(units, x, problem.w) for x in problem.X))
+    z, slope = problem.net(dtype).signals(problem.X)
+    assert z.dtype == slope.dtype == dtype
+    assert_near(z, [[row[unit.label] for unit in units] for row in outputs], SAME[dtype])
+    has_slope = np.array([unit.activation != "softmax" for unit in units])
+    expected = [
+        [reference.ACTIVATIONS[unit.activation][1](row[unit.label]) for unit in units if unit.activation != "softmax"]
+        for row in sums
+    ]
+    assert_near(slope[:, has_slope], expected, SAME[dtype])
+    assert np.isnan(slope[:, ~has_slope]).all()
 
 
 def test_gradient_equals_differences_of_the_value(problem):
@@ -137,6 +153,8 @@ def test_many_chunks_are_one(dtype):
     assert_near(net.gradient(X, y), gradient, tolerance)
     assert_near(net.predict(X), net.predict(problem.X)[rows], SAME[dtype])
     assert_near(net.deltas(X, y), net.deltas(problem.X, problem.y)[rows], SAME[dtype])
+    for signal, few in zip(net.signals(X), net.signals(problem.X)):
+        assert_allclose(signal, few[rows], rtol=0, atol=SAME[dtype] * np.nanmax(np.abs(few)))
 
 
 def test_capacity_is_bounded_whatever_the_number_of_rows():

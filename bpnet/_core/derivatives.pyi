@@ -27,3 +27,6 @@ def value_and_gradient(
 def deltas(
     plan: Plan, loss: Loss, reads_raw: bool, w: NDArray[np.floating[Any]], data: Data
 ) -> NDArray[np.floating[Any]]: ...
+def signals(
+    plan: Plan, w: NDArray[np.floating[Any]], data: Data
+) -> tuple[NDArray[np.floating[Any]], NDArray[np.floating[Any]]]: ...

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Full-batch doors: outputs, value, gradient and error signals, in chunks of rows.
+"""Full-batch doors: outputs, value, gradient and the signals of all units, in chunks of rows.
 
 Memory is that of one workspace whatever the number of rows, and the order of summation is fixed by plan and data
 alone. Each door releases the GIL and looks for Ctrl-C some twenty times a second.
@@ -15,6 +15,7 @@ from libc.string cimport memcpy
 
 from bpnet._core.clock cimport now
 from bpnet._core.data cimport Chunk, Data, is_finite, load
+from bpnet._core.kernels cimport BPNET_SOFTMAX
 from bpnet._core.losses cimport Loss
 from bpnet._core.plan cimport Plan, Workspace
 from bpnet._core.sweeps cimport OUTPUT, RAW, Reading, backward, forward, gradient, outputs_of, read_loss, summed_loss
@@ -105,6 +106,22 @@ def deltas(Plan plan not None, Loss loss not None, bint reads_raw, w, Data data 
     return out
 
 
+def signals(Plan plan not None, w, Data data not None):
+    """Outputs z_j and slopes h'(a_j) of all units: two arrays (n_rows, n_units), layer after layer, type of the data.
+
+    Softmax units have no slope of their own: theirs is NaN.
+    """
+    check_problem(plan, data, w)
+    z = np.empty((data.n_rows, plan.n_units), data.dtype)
+    slope = np.full_like(z, np.nan)
+    ws = Workspace(plan, data.dtype, data.n_rows, data.gathers(False))
+    if data.dtype == np.float32:
+        _signals[float](plan, w, data, ws, z, slope)
+    else:
+        _signals[double](plan, w, data, ws, z, slope)
+    return z, slope
+
+
 cdef bint _outputs(
     Plan plan, const floating[::1] w, Data data, Workspace ws, Reading reading, const Py_ssize_t[::1] order,
     bint check_finite, floating[:, ::1] out,
@@ -161,7 +178,7 @@ cdef double _value_and_gradient(
 cdef int _deltas(
     Plan plan, Loss loss, Reading reading, const floating[::1] w, Data data, Workspace ws, floating[:, ::1] out
 ) except -1:
-    cdef Py_ssize_t start = 0, i, m, column
+    cdef Py_ssize_t start = 0
     cdef const floating* weights = &w[0]
     cdef const floating* delta = <const floating*> ws.delta
     cdef int n, l
@@ -175,8 +192,35 @@ cdef int _deltas(
             read_loss(plan, loss, ws, &chunk, 1.0, weights)
             backward(plan, weights, ws, &chunk, reading)
             for l in range(1, plan.n_layers):
-                m, column = plan.layers[l].n_units, plan.layers[l].column
-                for i in range(n):
-                    memcpy(&out[start + i, column], delta + column * n + i * m, m * sizeof(floating))
+                _unload(plan, l, delta, &out[start, 0], n)
             start += n
     return 0
+
+
+cdef int _signals(
+    Plan plan, const floating[::1] w, Data data, Workspace ws, floating[:, ::1] z, floating[:, ::1] slope
+) except -1:
+    cdef Py_ssize_t start = 0
+    cdef const floating* weights = &w[0]
+    cdef int n, l
+    cdef Chunk chunk
+    while start < data.n_rows:
+        PyErr_CheckSignals()
+        with nogil:
+            n = <int> min(ws.capacity, data.n_rows - start)
+            chunk = load(data, ws, NULL, start, n, 0, n, weights)
+            # OUTPUT: with RAW the outputs' z are not computed.
+            forward(plan, weights, ws, &chunk, OUTPUT, True)
+            for l in range(1, plan.n_layers):
+                _unload(plan, l, <const floating*> ws.z, &z[start, 0], n)
+                if plan.spans[plan.layers[l].first_span].activation != BPNET_SOFTMAX:
+                    _unload(plan, l, <const floating*> ws.slope, &slope[start, 0], n)
+            start += n
+    return 0
+
+
+cdef void _unload(Plan plan, int l, const floating* signal, floating* out, int n) noexcept nogil:
+    """Copy a layer's signals from the workspace into their columns of n rows of all units."""
+    cdef Py_ssize_t i, m = plan.layers[l].n_units, column = plan.layers[l].column
+    for i in range(n):
+        memcpy(out + i * plan.n_units + column, signal + column * n + i * m, m * sizeof(floating))

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """BLAS, loaded when a product is to come that is beyond the reach of our kernels: most nets never meet it."""
 
+from importlib import import_module
+
 #: Called, without arguments, once BLAS is loaded.
 WHEN_LOADED = []
 
@@ -12,8 +14,7 @@ def load_blas():
     global is_loaded
     if is_loaded:
         return
-    import bpnet._core.blas  # noqa: F401  sets the pointers
-
+    import_module("bpnet._core.blas")   # sets the pointers
     is_loaded = True
     for call in WHEN_LOADED:
         call()

@@ -143,6 +143,8 @@ def _resolve(n_inputs, layers):
     for layer in layers:
         if not isinstance(layer, Layer):
             raise TypeError(f"expected a sequence of Layer, got {layer!r}")
+        if layer.n_units is None:
+            raise ValueError(f"expected layers of known size, got {layer!r}: only an estimator fills it in, for its output")
     names = [layer.name or ("output" if k == len(layers) else f"h{k}") for k, layer in enumerate(layers, start=1)]
     if len(set(names)) != len(names):
         raise ValueError(f"expected layers of different names, got {names}")

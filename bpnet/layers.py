@@ -19,8 +19,9 @@ class Layer:
 
     Parameters
     ----------
-    n_units : int
-        At least 1.
+    n_units : int or None
+        At least 1. None leaves size and activation open: for the output layer in the `topology` of an estimator, which
+        fills them in.
     activation : str or sequence of str, default="tanh"
         One name for the layer, or one per unit: "identity", "logistic", "tanh", "relu", "leaky_relu", "elu", "selu",
         "softplus", "gelu", "silu", "exp"; "softmax" for a layer that is the whole output.
@@ -39,7 +40,7 @@ class Layer:
     Layer(3, 'relu', sources=('input', 'h1'))
     """
 
-    n_units: int
+    n_units: int | None
     activation: str | tuple[str, ...]
     sources: tuple[str, ...]  # None only until a Topology fills it in
     name: str | None
@@ -47,7 +48,7 @@ class Layer:
     bias: bool
 
     def __init__(self, n_units, activation="tanh", sources=None, name=None, mask=None, bias=True):
-        n_units = count(n_units, "n_units")
+        n_units = None if n_units is None else count(n_units, "n_units")
         if not isinstance(activation, str):
             activation = tuple(map(str, activation))
             if len(activation) != n_units:

@@ -47,7 +47,7 @@ CHUNK_BYTES = 256 * 1024
 #: ... but a product of fewer rows than this spends its time packing the weights instead of multiplying,
 MIN_ROWS = 256
 #: where units are heard one by one it is a column of fewer than this that is too short for its overhead,
-MIN_COLUMN = 64
+MIN_COLUMN = 128
 #: and more rows than this gain nothing.
 MAX_ROWS = 2048
 
@@ -236,7 +236,8 @@ class _Tables:
             n_in = n_room = self.layers[0][0]
         else:
             source = 1
-            self.heard_by.append((len(self.blocks), np.unique(self.layer_of[heard])))
+            layers = np.sort(self.layer_of[heard])   # np.unique takes longer
+            self.heard_by.append((len(self.blocks), layers[np.diff(layers, prepend=-1) > 0]))
             if not self.is_alone[heard].all():
                 units, heard = np.unique(heard, return_inverse=True)
                 layers = self.layer_of[units]

@@ -165,7 +165,8 @@ def _cycle(upstream, downstream, waits_for):
     """Numbers of units in a circle, the first one again at the end: upstream of one that waits another one waits."""
     waiting = waits_for > 0
     before = dict(zip(downstream[waiting[upstream]].tolist(), upstream[waiting[upstream]].tolist(), strict=True))
-    unit, seen = int(np.argmax(waiting)), {}
+    seen: dict[int, int] = {}
+    unit = int(np.argmax(waiting))
     while unit not in seen:
         seen[unit] = len(seen)
         unit = before[unit]

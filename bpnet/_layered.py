@@ -2,6 +2,7 @@
 """The form of a topology that is given layer by layer."""
 
 from functools import cached_property
+from itertools import accumulate
 
 import numpy as np
 
@@ -19,9 +20,8 @@ class Layered:
         self.n_inputs = count(n_inputs, "n_inputs")
         self.layers = _resolve(self.n_inputs, tuple(layers))
         names = [layer.name for layer in self.layers]
-        self.outputs = (
-            (names[-1],) if outputs is None else (outputs,) if isinstance(outputs, str) else tuple(outputs)
-        )
+        outputs = names[-1] if outputs is None else outputs
+        self.outputs = (outputs,) if isinstance(outputs, str) else tuple(outputs)
         self.sizes = {INPUT: self.n_inputs} | {layer.name: layer.n_units for layer in self.layers}
         if not self.outputs or len(set(self.outputs)) != len(self.outputs) or not set(self.outputs) <= set(names):
             raise ValueError(f"expected outputs out of the layers {names}, each once, got {list(self.outputs)}")
@@ -56,7 +56,7 @@ class Layered:
             }
             for layer in self.layers
         ]
-        first = dict(zip(self.sizes, np.cumsum([-self.n_inputs, *self.sizes.values()]).tolist(), strict=False))
+        first = dict(zip(self.sizes, accumulate([-self.n_inputs, *self.sizes.values()]), strict=False))
         return Plan(self.n_inputs, rows, [(first[name], self.sizes[name]) for name in self.outputs])
 
     @property
@@ -81,8 +81,8 @@ class Layered:
         return [activation for name in self.outputs for activation in layers[name].activations]
 
     def edges(self):
-        """Arrays of the upstream and the downstream unit of each weight, in their order; inputs, then units, counted."""
-        first = dict(zip(self.sizes, np.cumsum([0, *self.sizes.values()]).tolist(), strict=False))
+        """Arrays of the upstream and the downstream unit of each weight, in their order: inputs, then units."""
+        first = dict(zip(self.sizes, accumulate([0, *self.sizes.values()]), strict=False))
         pairs = [
             np.argwhere(self._exists(layer, source)) + (first[source], first[layer.name])
             for layer in self.layers
@@ -144,7 +144,9 @@ def _resolve(n_inputs, layers):
         if not isinstance(layer, Layer):
             raise TypeError(f"expected a sequence of Layer, got {layer!r}")
         if layer.n_units is None:
-            raise ValueError(f"expected layers of known size, got {layer!r}: only an estimator fills it in, for its output")
+            raise ValueError(
+                f"expected layers of known size, got {layer!r}: only an estimator fills it in, for its output"
+            )
     names = [layer.name or ("output" if k == len(layers) else f"h{k}") for k, layer in enumerate(layers, start=1)]
     if len(set(names)) != len(names):
         raise ValueError(f"expected layers of different names, got {names}")

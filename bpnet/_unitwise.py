@@ -149,10 +149,10 @@ class Unitwise:
         pairs = distinct(target * (n + 1) + source)
         heard = np.split(pairs % (n + 1), np.searchsorted(pairs // (n + 1), np.arange(1, n)))
         layers = []
-        for k, sources in enumerate(heard):
+        for k, numbers in enumerate(heard):
             functions = self.activations[self.bounds[k] : self.bounds[k + 1]]
             activation = functions[0] if len(set(functions)) == 1 else functions
-            sources = [names[source] for source in sources]
+            sources = [names[number] for number in numbers]
             layers.append(Layer(len(functions), activation, sources, names[k + 1], bias=self.biases[self.bounds[k]]))
         return tuple(layers)
 
@@ -164,7 +164,7 @@ class Unitwise:
         return Plan(self.n_inputs, [row for row, _ in self._arrangement], runs)
 
     def edges(self):
-        """Arrays of the upstream and the downstream unit of each weight, in their order; inputs, then units, counted."""
+        """Arrays of the upstream and the downstream unit of each weight, in their order: inputs, then units."""
         order = np.concatenate([edges for _, edges in self._arrangement])
         return self.upstream[order], self.downstream[order]
 
@@ -191,7 +191,7 @@ class Unitwise:
         if not any(isinstance(mask, tuple | np.ndarray) for mask in row["masks"]):
             return None
         sources = distinct(self._layers_of_edges()[1][edges])
-        bounds = np.concatenate([[0], self.n_inputs + self.bounds])   # of the numbers of inputs and of each layer
+        bounds = np.concatenate([[0], self.n_inputs + self.bounds])  # of the numbers of inputs and of each layer
         sizes = np.diff(bounds)[sources]
         place = np.zeros(len(bounds), np.intp)
         place[sources] = np.cumsum(sizes) - sizes - bounds[sources]
@@ -208,9 +208,7 @@ class Unitwise:
 
     @cached_property
     def _numbers(self):
-        return {i: i for i in range(self.n_inputs)} | {
-            label: self.n_inputs + k for k, label in enumerate(self.labels)
-        }
+        return {i: i for i in range(self.n_inputs)} | {label: self.n_inputs + k for k, label in enumerate(self.labels)}
 
     @cached_property
     def _places(self):
@@ -255,10 +253,9 @@ class Unitwise:
 
     def _arrange(self, k, matrices, sources, rest, apart):
         """One layer: edges that go into matrices, the layers they come from, and all other edges."""
+        names, bias = self.activations[self.bounds[k] : self.bounds[k + 1]], self.biases[self.bounds[k]]
+        row, order = {"activations": names, "sources": [], "masks": [], "bias": bias, "apart": apart}, []
         first, last = self.bounds[k : k + 2] + self.n_inputs
-        row = {"activations": self.activations[first - self.n_inputs : last - self.n_inputs], "sources": [], "masks": []}
-        row |= {"bias": self.biases[first - self.n_inputs], "apart": apart}
-        order = []
         for source in distinct(sources):
             edges = matrices[sources == source]
             edges = edges[np.lexsort((self.downstream[edges], self.upstream[edges]))]

@@ -40,7 +40,7 @@ class Layer:
     Layer(3, 'relu', sources=('input', 'h1'))
     """
 
-    n_units: int | None
+    n_units: int  # None only for the output layer of an estimator
     activation: str | tuple[str, ...]
     sources: tuple[str, ...]  # None only until a Topology fills it in
     name: str | None

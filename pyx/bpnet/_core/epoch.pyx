@@ -72,7 +72,7 @@ cdef class Epoch:
     mean : bool, default=True
         False leaves out the division by the batch's weight.
     n_threads : int, default=1
-        The most threads to use: fewer where a chunk has no work for them, one for masked and sparse blocks and CSR inputs.
+        The most threads to use: fewer where a chunk has no work for them, one unless blocks and inputs are dense.
     """
 
     cdef Plan plan

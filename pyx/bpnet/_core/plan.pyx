@@ -65,8 +65,8 @@ cdef class Plan:
     layers : sequence of dict
         One per layer after the inputs, in topological order: ``activations`` (a name per unit), ``sources`` (a list
         of layer numbers, 0 the inputs, or `EARLIER`: all units before), ``masks`` and ``bias`` (bool). Of the masks
-        there is one for each source: None; a boolean array (n_source, n_units); or a tuple (starts, heard) of integer
-        arrays, a sparse block, in which unit j hears the inputs, or the units by column, heard[starts[j]:starts[j + 1]].
+        there is one for each source: None; a boolean array (n_source, n_units); or for a sparse block a tuple (starts,
+        heard) of integer arrays: unit j hears the inputs, or the units by column, heard[starts[j] : starts[j + 1]].
         With ``apart`` (bool) every unit becomes a layer of its own; its sources must be sparse.
         Trusted: `bpnet.Topology` has checked it.
     outputs : sequence of (int, int)
@@ -84,14 +84,14 @@ cdef class Plan:
         self.n_inputs, self.n_units, self.n_parameters = n_inputs, len(tables.layer_of), tables.n_parameters
         self.n_outputs = sum(row[2] for row in output_rows)
         self.weight_ranges = tuple(tables.weight_ranges)
-        sizes = blocks["n_in"].astype(np.intp) * blocks["n_out"]
-        self.largest_block = np.max(sizes, initial=1, where=blocks["kind"] == MASKED)
-        self.largest_matrix = np.max(sizes)
+        kinds = {(row[0], row[1] == 0) for row in tables.blocks}     # and whether they read the inputs
+        self.is_dense = not any(kind != DENSE for kind, _ in kinds)
+        self.has_sparse = any(kind == SPARSE for kind, _ in kinds)
+        self.reads_columns = (SPARSE, True) in kinds
+        self.reads_sparse = not any(kind != DENSE for kind, at_inputs in kinds if at_inputs)
+        self.largest_block = max([row[3] * row[4] for row in tables.blocks if row[0] == MASKED], default=1)
+        self.largest_matrix = max([row[3] * row[4] for row in tables.blocks])
         self.n_room_columns = tables.n_room_columns
-        self.is_dense = bool((blocks["kind"] == DENSE).all())
-        self.has_sparse = bool((blocks["kind"] == SPARSE).any())
-        self.reads_columns = bool(((blocks["kind"] == SPARSE) & (blocks["source"] == 0)).any())
-        self.reads_sparse = bool(((blocks["kind"] == DENSE) | (blocks["source"] != 0)).all())
         self.ends_plainly = output_rows == [(self.n_layers - 1, 0, tables.layers[self.n_layers - 1][0], 0)]
         arrays = (
             np.array([tuple(row) for row in tables.layers], LAYER),
@@ -99,7 +99,7 @@ cdef class Plan:
             np.array(tables.spans, SPAN),
             np.array(output_rows, OUTPUT),
             np.array([tuple(row) for row in tables.pieces], PIECE),
-            np.concatenate([*tables.cells, np.zeros(1, np.int32)]),
+            np.concatenate([*tables.cells, np.zeros(1, np.int32)]) if tables.cells else np.zeros(1, np.int32),
         )
         self._arrays = arrays
         self.layers = <Layer*> _address(arrays[0], sizeof(Layer))
@@ -272,7 +272,8 @@ class _Tables:
 
     def open(self):
         """The last block to read a layer is, backwards, the first to bring it an error signal."""
-        opening, heard_by = np.full(len(self.layers), -1), dict(self.heard_by)
+        heard_by = dict(self.heard_by)
+        opening = np.full(len(self.layers), -1) if heard_by else [-1] * len(self.layers)
         for number, block in enumerate(self.blocks):
             opening[heard_by[number] if number in heard_by else block[1]] = number
         for layer in range(1, len(self.layers)):

@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Edges as users give them, with labels of any kind, turned into numbers; whatever is wrong is named by those labels.
+"""A graph as users give it, with labels of any kind, turned into numbers; whatever is wrong is named by those labels.
 
 Inputs are numbered first, then the units as they appear: in the first edge, upstream and downstream, in the second ...
 """
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Mapping
 
 import numpy as np
+
+from bpnet.layers import check_activation
 
 
 def read_edges(edges, n_inputs):
@@ -127,6 +129,67 @@ def check_reach(upstream, downstream, outputs, names, n_inputs):
     lost = np.flatnonzero(~reaches[n_inputs:]) + n_inputs
     if len(lost):
         raise ValueError(f"expected a way from every unit to an output, got none from {names.all(lost)}")
+
+
+def read_outputs(outputs, numbers, n_inputs):
+    """Numbers of the outputs, from 0."""
+    outputs = [outputs] if isinstance(outputs, str) or not hasattr(outputs, "__iter__") else list(outputs)
+    outputs = [as_label(label) for label in outputs]
+    for label in outputs:
+        if label not in numbers:
+            if isinstance(label, int) and 0 <= label < n_inputs:
+                raise ValueError(f"expected outputs that are units, got the input {label}")
+            raise ValueError(f"expected outputs that are units, got {label!r}, which is in no edge")
+    if not outputs or len(set(outputs)) < len(outputs):
+        raise ValueError(f"expected at least one output, each once, got {outputs}")
+    return tuple(numbers[label] for label in outputs)
+
+
+def read_activations(activation, out_activation, labels, outputs):
+    """Name for each unit."""
+    names, known = [activation] * len(labels), set(labels)
+    if isinstance(activation, Mapping):
+        given = {as_label(label): name for label, name in activation.items()}
+        if unknown := [label for label in given if label not in known]:
+            raise ValueError(f"expected activations of units, got one for {unknown[0]!r}, which is none")
+        names = [given.get(label) for label in labels]
+    if out_activation is not None:
+        for k in outputs:
+            names[k] = out_activation
+    if None in names:
+        raise ValueError(f"expected an activation for every unit, got none for {labels[names.index(None)]!r}")
+    for name in set(names):
+        check_activation(name)
+    return names
+
+
+def read_biases(bias, labels):
+    """Whether each unit has one."""
+    if not isinstance(bias, Mapping):
+        return [bool(bias)] * len(labels)
+    given, known = {as_label(label): bool(value) for label, value in bias.items()}, set(labels)
+    if unknown := [label for label in given if label not in known]:
+        raise ValueError(f"expected bias to be told of units, got {unknown[0]!r}, which is none")
+    if missing := [label for label in labels if label not in given]:
+        raise ValueError(f"expected bias to be told of every unit, got nothing for {missing[0]!r}")
+    return [given[label] for label in labels]
+
+
+def check_softmax(activations, outputs, biases, ends, labels):
+    """Raise ValueError for softmax anywhere but in all of the outputs, or where these feed on."""
+    soft = {k for k, name in enumerate(activations) if name == "softmax"}
+    if not soft:
+        return
+    if strange := sorted(soft ^ set(outputs)):
+        unit = f"{'the output' if strange[0] in outputs else 'unit'} {labels[strange[0]]!r}"
+        raise ValueError(
+            f"softmax couples exactly the outputs: expected it for all of them and no other unit, got "
+            f"{activations[strange[0]]!r} for {unit}"
+        )
+    if feeding := [labels[k] for k in outputs if not ends[k]]:
+        raise ValueError(f"softmax couples the outputs, which then feed nothing: expected no edge from {feeding[0]!r}")
+    if len({biases[k] for k in outputs}) > 1:
+        raise ValueError("softmax couples the outputs: expected a bias for all of them or for none")
 
 
 def ranges(starts, stops):

@@ -6,15 +6,26 @@ are the last. In the core a graph of few connections becomes layers of one unit 
 weights mostly fill matrices is multiplied as such.
 """
 
-from collections.abc import Mapping
 from functools import cached_property
 
 import numpy as np
 
 from bpnet._core.activations import CODES
 from bpnet._core.plan import EARLIER, Plan
-from bpnet._edges import Names, as_label, check_edges, check_reach, depths, distinct, read_edges
-from bpnet.layers import INPUT, Layer, check_activation, count
+from bpnet._edges import (
+    Names,
+    as_label,
+    check_edges,
+    check_reach,
+    check_softmax,
+    depths,
+    distinct,
+    read_activations,
+    read_biases,
+    read_edges,
+    read_outputs,
+)
+from bpnet.layers import INPUT, Layer, count
 
 # The order of the weights depends on the two numbers that follow: with others, old pickles would be read wrongly.
 
@@ -55,29 +66,34 @@ class Unitwise:
         n_inputs = count(n_inputs, "n_inputs")
         labels, upstream, downstream = read_edges(edges, n_inputs)
         names, numbers = Names(labels, n_inputs), {label: k for k, label in enumerate(labels)}
-        outputs = _read_outputs(outputs, numbers, n_inputs)
+        outputs = read_outputs(outputs, numbers, n_inputs)
         check_edges(upstream, downstream, names, n_inputs)
         depth = depths(upstream, downstream, names, n_inputs)[n_inputs:]
         check_reach(upstream, downstream, np.array(outputs) + n_inputs, names, n_inputs)
-        activations = _read_activations(activation, out_activation, labels, outputs)
-        biases = _read_biases(bias, labels)
+        activations = read_activations(activation, out_activation, labels, outputs)
+        biases = read_biases(bias, labels)
 
         feeds = np.zeros(n_inputs + len(labels), bool)
         feeds[upstream] = True
         ends = ~feeds[n_inputs:]
         depth[ends] = depth.max()
-        _check_softmax(activations, outputs, biases, ends, labels)
+        check_softmax(activations, outputs, biases, ends, labels)
+        return cls._in_order(n_inputs, labels, activations, biases, depth, ends, upstream, downstream, list(outputs))
+
+    @classmethod
+    def _in_order(cls, n_inputs, labels, activations, biases, depth, ends, upstream, downstream, outputs):
+        """Units sorted by layer, and in a layer by activation."""
+        n_units = len(labels)
         # Outputs in the order asked for: where they are the last layer, the loss reads them in place.
-        position = np.arange(len(labels))
-        position[list(outputs)] = np.where(ends[list(outputs)], np.arange(len(outputs)), position[list(outputs)])
+        position = np.arange(n_units)
+        position[outputs] = np.where(ends[outputs], np.arange(len(outputs)), position[outputs])
         codes = np.array([CODES[name] for name in activations])
         order = np.lexsort((position, codes, biases, depth))
         layer = np.unique(np.column_stack([depth, biases])[order], axis=0, return_inverse=True)[1].ravel()
-
-        column = np.empty(n_inputs + len(labels), np.intp)
-        column[:n_inputs], column[n_inputs + order] = np.arange(n_inputs), n_inputs + np.arange(len(labels))
-        upstream, downstream = column[upstream], column[downstream]
-        by_target = np.argsort(downstream * len(column) + upstream)
+        number = np.arange(n_inputs + n_units)
+        number[n_inputs + order] = n_inputs + np.arange(n_units)
+        upstream, downstream = number[upstream], number[downstream]
+        by_target = np.argsort(downstream * len(number) + upstream)
         return cls(
             n_inputs,
             tuple(labels[k] for k in order),
@@ -86,7 +102,7 @@ class Unitwise:
             layer,
             upstream[by_target],
             downstream[by_target],
-            tuple((column[n_inputs:][list(outputs)] - n_inputs).tolist()),
+            tuple((number[n_inputs:][outputs] - n_inputs).tolist()),
         )
 
     @cached_property
@@ -145,7 +161,7 @@ class Unitwise:
         """Layers as objects; the masks are left out."""
         n = len(self.bounds) - 1
         names = [INPUT, *(f"h{k}" for k in range(1, n)), "output"]
-        target, source = self._layers_of_edges()
+        target, source = self._layers_of_edges
         pairs = distinct(target * (n + 1) + source)
         heard = np.split(pairs % (n + 1), np.searchsorted(pairs // (n + 1), np.arange(1, n)))
         layers = []
@@ -155,6 +171,11 @@ class Unitwise:
             sources = [names[number] for number in numbers]
             layers.append(Layer(len(functions), activation, sources, names[k + 1], bias=self.biases[self.bounds[k]]))
         return tuple(layers)
+
+    @cached_property
+    def sizes(self):
+        """Number of units of each layer by name, the inputs included."""
+        return {INPUT: self.n_inputs} | {layer.name: layer.n_units for layer in self.layers}
 
     def compile(self):
         """The `Plan`."""
@@ -190,7 +211,7 @@ class Unitwise:
         row, edges = self._arrangement[k]
         if not any(isinstance(mask, tuple | np.ndarray) for mask in row["masks"]):
             return None
-        sources = distinct(self._layers_of_edges()[1][edges])
+        sources = distinct(self._layers_of_edges[1][edges])
         bounds = np.concatenate([[0], self.n_inputs + self.bounds])  # of the numbers of inputs and of each layer
         sizes = np.diff(bounds)[sources]
         place = np.zeros(len(bounds), np.intp)
@@ -220,6 +241,7 @@ class Unitwise:
             start = biases[k] + (self.bounds[k + 1] - self.bounds[k]) * self.biases[self.bounds[k]]
         return places, biases
 
+    @cached_property
     def _layers_of_edges(self):
         """Of each edge the target's layer, from 0, and the source's, from 1; 0 for inputs."""
         layer = np.concatenate([np.zeros(self.n_inputs, np.intp), self.layer + 1])
@@ -229,7 +251,7 @@ class Unitwise:
     def _arrangement(self):
         """For each layer its row of the plan, and its edges in the order of the weights."""
         n = len(self.bounds) - 1
-        target, source = self._layers_of_edges()
+        target, source = self._layers_of_edges
         _, pair, counts = np.unique(target * (n + 1) + source, return_inverse=True, return_counts=True)
         sizes = np.concatenate([[self.n_inputs], np.diff(self.bounds)])
         cells = sizes[target + 1] * sizes[source]
@@ -273,63 +295,3 @@ class Unitwise:
                 row["masks"].append((starts, self.upstream[edges] - offset))
                 order.append(edges)
         return row, rest if apart else np.concatenate(order)
-
-
-def _read_outputs(outputs, numbers, n_inputs):
-    """Numbers of the outputs, from 0."""
-    outputs = [outputs] if isinstance(outputs, str) or not hasattr(outputs, "__iter__") else list(outputs)
-    outputs = [as_label(label) for label in outputs]
-    for label in outputs:
-        if label not in numbers:
-            if isinstance(label, int) and 0 <= label < n_inputs:
-                raise ValueError(f"expected outputs that are units, got the input {label}")
-            raise ValueError(f"expected outputs that are units, got {label!r}, which is in no edge")
-    if not outputs or len(set(outputs)) < len(outputs):
-        raise ValueError(f"expected at least one output, each once, got {outputs}")
-    return tuple(numbers[label] for label in outputs)
-
-
-def _read_activations(activation, out_activation, labels, outputs):
-    """Name for each unit."""
-    names, known = [activation] * len(labels), set(labels)
-    if isinstance(activation, Mapping):
-        given = {as_label(label): name for label, name in activation.items()}
-        if unknown := [label for label in given if label not in known]:
-            raise ValueError(f"expected activations of units, got one for {unknown[0]!r}, which is none")
-        names = [given.get(label) for label in labels]
-    if out_activation is not None:
-        for k in outputs:
-            names[k] = out_activation
-    if None in names:
-        raise ValueError(f"expected an activation for every unit, got none for {labels[names.index(None)]!r}")
-    for name in set(names):
-        check_activation(name)
-    return names
-
-
-def _read_biases(bias, labels):
-    """Whether each unit has one."""
-    if not isinstance(bias, Mapping):
-        return [bool(bias)] * len(labels)
-    given, known = {as_label(label): bool(value) for label, value in bias.items()}, set(labels)
-    if unknown := [label for label in given if label not in known]:
-        raise ValueError(f"expected bias to be told of units, got {unknown[0]!r}, which is none")
-    if missing := [label for label in labels if label not in given]:
-        raise ValueError(f"expected bias to be told of every unit, got nothing for {missing[0]!r}")
-    return [given[label] for label in labels]
-
-
-def _check_softmax(activations, outputs, biases, ends, labels):
-    soft = {k for k, name in enumerate(activations) if name == "softmax"}
-    if not soft:
-        return
-    if strange := sorted(soft ^ set(outputs)):
-        unit = f"{'the output' if strange[0] in outputs else 'unit'} {labels[strange[0]]!r}"
-        raise ValueError(
-            f"softmax couples exactly the outputs: expected it for all of them and no other unit, got "
-            f"{activations[strange[0]]!r} for {unit}"
-        )
-    if feeding := [labels[k] for k in outputs if not ends[k]]:
-        raise ValueError(f"softmax couples the outputs, which then feed nothing: expected no edge from {feeding[0]!r}")
-    if len({biases[k] for k in outputs}) > 1:
-        raise ValueError("softmax couples the outputs: expected a bias for all of them or for none")

@@ -203,12 +203,11 @@ class ParameterViews(list):
 
 def _coefs(net, k):
     """Weights of layer k: the stack of its sources."""
-    topology, (start, stop) = net.topology, net.topology.plan.weight_ranges[k]
-    weights, layer, cells = net.parameters[start:stop], topology.layers[k], topology._form.cells(k)
+    form, (start, stop) = net.topology._form, net.topology.plan.weight_ranges[k]
+    weights, layer, cells = net.parameters[start:stop], form.layers[k], form.cells(k)
     if cells is None:
         return weights.reshape(-1, layer.n_units)
-    sizes = {"input": topology.n_inputs} | {other.name: other.n_units for other in topology.layers}
-    full = np.zeros((sum(sizes[source] for source in layer.sources), layer.n_units), net.dtype)
+    full = np.zeros((sum(form.sizes[source] for source in layer.sources), layer.n_units), net.dtype)
     full[cells] = weights
     full.setflags(write=False)
     return full

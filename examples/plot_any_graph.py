@@ -51,5 +51,7 @@ else:
     for upstream, downstream in edges:
         plt.plot(*zip(place[upstream], place[downstream], strict=True), color="0.6", linewidth=0.5)
     plt.scatter(*zip(*points, strict=True), zorder=2)
-    plt.gca().set(xlabel="longest way from an input", yticks=[], title=f"{wired.n_parameters} parameters")
+    plt.gca().set(
+        xlabel="longest way from an input", xticks=range(4), yticks=[], title=f"{wired.n_parameters} parameters"
+    )
     plt.gcf().savefig(Path(__file__).with_suffix(".png"))

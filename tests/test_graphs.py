@@ -12,7 +12,7 @@ from hypothesis import given
 from numpy.testing import assert_array_equal
 from problems import assert_near, complete, make, random_units
 
-from bpnet import Layer, Network, Topology
+from bpnet import Layer, Network, Topology, train
 from bpnet._core.plan import Workspace
 
 ROUNDING = 1e-12
@@ -161,7 +161,7 @@ def test_labels_may_be_of_any_kind_but_are_found_by_what_they_equal():
 @pytest.mark.parametrize("kind", [np.int64, np.int32, np.uint8, object, str])
 @pytest.mark.parametrize("far", [12, 90])
 def test_arrays_of_edges_equal_lists(kind, far):
-    pairs = [(0, 20), (1, far), (20, far), (far, 30), (20, 30)]
+    pairs = [(0, 20), (1, far), (far, 30), (20, 30)]  # named first: 20, then `far`; last the other way round
     edges = np.array(pairs).astype(kind)
     expected = [(str(i), str(j)) for i, j in pairs] if kind is str else pairs
     if kind is str:  # where no label is an integer there is no input
@@ -169,6 +169,7 @@ def test_arrays_of_edges_equal_lists(kind, far):
             from_edges(edges, ["30"])
         return
     topology = from_edges(edges, [30])
+    assert topology.units == [20, far, 30]
     assert topology == from_edges(expected, [30]) and all(type(unit) is int for unit in topology.units)
 
 
@@ -301,6 +302,16 @@ def test_large_graph_trains_and_keeps_its_signals(build, dtype):
     assert_array_equal(net.gradient(X, y), gradient)
 
 
+def test_step_of_a_large_graph_moves_every_parameter_along_its_gradient(dtype):
+    net = Network(random_graph(500, 20), dtype=dtype, random_state=0)
+    X = np.random.default_rng(0).normal(size=(200, net.topology.n_inputs))
+    y = np.ones((200, net.topology.n_outputs))
+    before, gradient = net.parameters.copy(), net.gradient(X, y)
+    train(net, X, y, rule="sgd", learning_rate=0.01, batch_size=200, n_epochs=1, momentum=0.0)
+    assert len(before) > 2000 and np.count_nonzero(gradient) > 0.99 * len(gradient)
+    assert_near(net.parameters - before, -0.01 * gradient, 1e-12 if dtype == np.float64 else 1e-4)
+
+
 def networkx():
     return pytest.importorskip("networkx")
 
@@ -316,6 +327,12 @@ def test_graph_comes_back_from_networkx(name):
     assert graph.number_of_edges() + sum(graph.nodes[unit]["bias"] for unit in topology.units) == topology.n_parameters
     for i, j, index in graph.edges(data="index"):
         assert topology.weight_index(i, j) == index
+
+
+def test_units_keep_their_order_through_networkx():
+    networkx()
+    topology = from_edges([(1, "q"), (0, "p"), ("p", "y"), ("q", "y")], "y")
+    assert Topology.from_networkx(topology.to_networkx()).units == topology.units == ["q", "p", "y"]
 
 
 @pytest.mark.parametrize("name", ["all upstream", "masked", "outputs that feed on", "an activation per unit"])

@@ -5,7 +5,7 @@ from importlib import import_module
 
 # Public name -> module that defines it. Loaded when first asked for: `from bpnet import Network` needs no scikit-learn.
 _HOME = {
-    "Layer": "bpnet.topology",
+    "Layer": "bpnet.layers",
     "MLPClassifier": "bpnet.estimators.classifier",
     "MLPRegressor": "bpnet.estimators.regressor",
     "Network": "bpnet.network",

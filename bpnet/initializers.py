@@ -24,7 +24,8 @@ def glorot_uniform(topology, random_state, factor=None):
     Notes
     -----
     Glorot and Bengio, "Understanding the difficulty of training deep feedforward neural networks", 2010, equation 16.
-    The fan-in of a layer is the number of units it hears.
+    fan_in is the mean number of units that a unit of the layer hears, fan_out that of the units in it that hear a unit:
+    in complete layers the number of units before and in it.
     """
     w = np.empty(topology.n_parameters)
     ranges = zip(topology.layers, topology.plan.weight_ranges, glorot_bounds(topology, factor), strict=True)
@@ -38,11 +39,13 @@ def glorot_uniform(topology, random_state, factor=None):
 def glorot_bounds(topology, factor=None):
     """sqrt(factor / (fan_in + fan_out)) of each layer: an array; arguments as of `glorot_uniform`."""
     factors = [factor or (2.0 if layer.activation == "logistic" else 6.0) for layer in topology.layers]
-    n_units = [layer.n_units for layer in topology.layers]
-    return np.sqrt(np.array(factors) / np.add(fan_ins(topology), n_units))
+    # A layer whose mask leaves nothing has biases all the same.
+    return np.sqrt(np.array(factors) / np.maximum(np.add(*fans(topology)), 1.0))
 
 
-def fan_ins(topology):
-    """Number of units that each layer hears: an array."""
+def fans(topology):
+    """Mean number of units that a unit of each layer hears, and of those in it that hear a unit: two arrays."""
     sizes = {"input": topology.n_inputs} | {layer.name: layer.n_units for layer in topology.layers}
-    return np.array([sum(sizes[source] for source in layer.sources) for layer in topology.layers])
+    n_weights = np.array([stop - start for start, stop in topology.plan.weight_ranges])
+    n_heard = np.array([sum(sizes[source] for source in layer.sources) for layer in topology.layers])
+    return n_weights / np.array([layer.n_units for layer in topology.layers]), n_weights / n_heard

@@ -28,8 +28,7 @@ def resolve(name, topology):
     ValueError
         For an unknown name, or for output activations that the loss makes no sense with.
     """
-    layers = {layer.name: layer for layer in topology.layers}
-    activations = {activation for output in topology.outputs for activation in layers[output].activations}
+    activations = set(topology.out_activations)
     if isinstance(name, Loss):
         loss = name
     elif name == "log_loss":

@@ -90,7 +90,11 @@ class Network:
 
     @property
     def coefs(self):
-        """Weights of each layer: `ParameterViews` of matrices (units heard, n_units), views where they can be."""
+        """Weights of each layer: `ParameterViews` of matrices (units of its sources, n_units), views where they can be.
+
+        Where connections are missing, the matrix is a read-only copy with zeros; then its size, not the number of
+        weights, is what it costs.
+        """
         return ParameterViews([_coefs(self, k) for k in range(len(self.topology.layers))], self, _set_coefs)
 
     @property
@@ -209,32 +213,22 @@ class ParameterViews(list):
         return [np.array(array) for array in self]
 
 
-def _masks(net, k):
-    """Which cells of the stacked weight matrix of layer k exist; None if all do."""
-    topology = net.topology
-    layer = topology.layers[k]
-    if not layer.mask:
-        return None
-    sizes = {"input": topology.n_inputs} | {other.name: other.n_units for other in topology.layers}
-    complete = {source: np.ones((sizes[source], layer.n_units), bool) for source in layer.sources}
-    return np.vstack([layer.mask.get(source, complete[source]) for source in layer.sources])
-
-
 def _coefs(net, k):
-    start, stop = net.topology.plan.weight_ranges[k]
-    weights, mask = net.parameters[start:stop], _masks(net, k)
-    if mask is None:
-        return weights.reshape(-1, net.topology.layers[k].n_units)
-    full = np.zeros(mask.shape, net.dtype)
-    full[mask] = weights
+    """Weights of layer k: the stack of its sources."""
+    form, (start, stop) = net.topology._form, net.topology.plan.weight_ranges[k]
+    weights, layer, cells = net.parameters[start:stop], form.layers[k], form.cells(k)
+    if cells is None:
+        return weights.reshape(-1, layer.n_units)
+    full = np.zeros((sum(form.sizes[source] for source in layer.sources), layer.n_units), net.dtype)
+    full[cells] = weights
     full.setflags(write=False)
     return full
 
 
 def _set_coefs(net, k, value):
     start, stop = net.topology.plan.weight_ranges[k]
-    mask = _masks(net, k)
-    net.parameters[start:stop] = value.reshape(-1) if mask is None else value[mask]
+    cells = net.topology._form.cells(k)
+    net.parameters[start:stop] = value.reshape(-1) if cells is None else value[cells]
     return _coefs(net, k)
 
 

@@ -4,7 +4,9 @@
 A new activation, loss or kind of block is tested by adding its name to a table.
 """
 
+from collections import namedtuple
 from functools import cached_property
+from itertools import pairwise
 
 import numpy as np
 import reference
@@ -38,7 +40,44 @@ def some(n_source, n_units, seed=0):
     return mask
 
 
-# Name: (hidden, out) -> n_inputs, layers, outputs.
+# A graph unit by unit, in place of layers: what Topology.from_edges takes.
+Wires = namedtuple("Wires", "edges activation bias", defaults=(True,))
+
+
+def wires(edges, hidden, out, outputs, bias=True):
+    """Activations in turn, three of them given, for all units but the outputs."""
+    units = [unit for unit in dict.fromkeys(label for edge in edges for label in edge) if not _is_input(unit)]
+    turns = (hidden, "tanh", hidden, "softplus", hidden, "silu")
+    activation = {unit: turns[k % len(turns)] for k, unit in enumerate(units)}
+    activation |= dict.fromkeys(outputs, out)
+    if isinstance(bias, bool):
+        return Wires(edges, activation, bias)
+    return Wires(edges, activation, {unit: unit not in bias for unit in units})
+
+
+def _is_input(label):
+    # In this catalogue units have other labels than small integers.
+    return type(label) is int and 0 <= label < 50
+
+
+def heard(sets):
+    """Edges of upstream sets."""
+    return [(i, j) for j, upstream in sets.items() for i in upstream]
+
+
+def complete(*sizes):
+    """Edges of a chain of complete layers whose units are (layer, number)."""
+    layers = [[i if k == 0 else (k, i) for i in range(n)] for k, n in enumerate(sizes)]
+    return [(i, j) for before, behind in pairwise(layers) for i in before for j in behind]
+
+
+def near_chain(n):
+    """Edges of a chain of units 100, 101, ... in which each hears also one of those some way before it."""
+    skips = [(k // 2 + 50, k) for k in range(103, 100 + n)]
+    return [(0, 100), (1, 101), *pairwise(range(100, 100 + n)), *skips]
+
+
+# Name: (hidden, out) -> n_inputs, layers or Wires, outputs.
 GRAPHS = {
     "no hidden layer": lambda h, o: (4, [layer("out", 3, o, "input")], ["out"]),
     "chain": lambda h, o: (4, [layer("p", 5, h, "input"), layer("q", 3, h, "p"), layer("out", 2, o, "q")], ["out"]),
@@ -91,8 +130,53 @@ GRAPHS = {
         [layer("aux", 2, o, "input"), layer("p", 3, h, "aux", "input"), layer("out", 2, o, "p", "aux")],
         ["out", "aux"],
     ),
+    "unit by unit": lambda h, o: (
+        3,
+        wires(heard({"p": (0, 1), -7: ("p", 2), ("q", 1): (0, -7), "y": ("p", ("q", 1), 1)}), h, o, ["y"]),
+        ["y"],
+    ),
+    "units of several depths": lambda h, o: (
+        4,
+        wires(
+            heard({"p": (3,), "q": (0, "p"), "r": (2, "q"), "x": ("p", 1), "y": (0,), "z": ("r", "p")}),
+            h,
+            o,
+            ["z", "x", "y"],
+            bias=["q", "r"],
+        ),
+        ["z", "x", "y"],
+    ),
+    "output units that feed on": lambda h, o: (
+        2,
+        wires(
+            heard({"p": (0,), "x": (1, "p"), "q": ("x", "p", 0), "y": ("q", "x"), "z": ("y", 1)}), h, o, ["y", "z", "x"]
+        ),
+        ["y", "z", "x"],
+    ),
+    "near-chain of units": lambda h, o: (2, wires(near_chain(20), h, o, [119]), [119]),
+    "layers by edges": lambda h, o: (8, wires(complete(8, 9, 2), h, o, [(2, 0), (2, 1)], bias=False), [(2, 1), (2, 0)]),
+    "layers by edges with holes": lambda h, o: (
+        9,
+        wires(
+            [
+                *(edge for k, edge in enumerate(complete(9, 12, 10, 2)) if k % 7 not in (0, 3)),
+                (1, (3, 0)),
+                ((1, 4), (3, 1)),
+                (2, "r"),
+                ("r", (3, 0)),
+                ((2, 0), "s"),
+                ((1, 4), "s"),
+                ("s", (3, 1)),
+            ],
+            h,
+            o,
+            [(3, 0), (3, 1)],
+            bias=[(1, 2)],
+        ),
+        [(3, 0), (3, 1)],
+    ),
 }
-FEEDS_ON = {"outputs that feed on"}  # where softmax is no choice
+FEEDS_ON = {"outputs that feed on", "output units that feed on"}  # where softmax is no choice
 
 
 class Problem:
@@ -102,7 +186,10 @@ class Problem:
         rng = np.random.default_rng(seed)
         self.n_inputs, self.layers, self.outputs = n_inputs, layers, outputs
         self.loss_name, self.reference_loss, _ = LOSSES[loss]
-        self.topology = Topology(n_inputs, [Layer(**row) for row in layers], outputs)
+        self.topology = self.build()
+        self.wires = layers if isinstance(layers, Wires) else None
+        if self.wires:
+            self.layers = self._units()
         n_outputs = self.topology.n_outputs
         # float32 numbers, so that networks of both types are asked the very same question.
         self.X = rng.normal(size=(n_samples, n_inputs)).astype(np.float32).astype(np.float64)
@@ -118,6 +205,31 @@ class Problem:
         )
         self.s = rng.choice([0, 0.5, 1, 3], n_samples) if weighted else None
         self.w = rng.normal(0, 0.4, self.topology.n_parameters).astype(np.float32).astype(np.float64)
+
+    def build(self):
+        """The topology, anew."""
+        wired = self.layers if isinstance(self.layers, Wires) else getattr(self, "wires", None)
+        if wired:
+            return Topology.from_edges(
+                self.n_inputs, wired.edges, outputs=self.outputs, activation=wired.activation, bias=wired.bias
+            )
+        return Topology(self.n_inputs, [Layer(**row) for row in self.layers], self.outputs)
+
+    def label(self, label):
+        """The label that the topology has for an input or unit of the reference."""
+        return label[1] if self.wires and isinstance(label, tuple) and label[0] == "input" else label
+
+    def _units(self):
+        """The units as the reference reads them, in the order of the topology, with its places of their parameters."""
+        edges, topology, units = dict.fromkeys(map(tuple, self.layers.edges)), self.topology, []
+        for unit in topology.units:
+            upstream = [
+                (("input", i) if _is_input(i) else i, topology.weight_index(i, j)) for i, j in edges if j == unit
+            ]
+            bias = self.layers.bias[unit] if isinstance(self.layers.bias, dict) else self.layers.bias
+            place = topology.bias_index(unit) if bias else None
+            units.append(reference.Unit(unit, self.layers.activation[unit], upstream, place))
+        return units
 
     def net(self, dtype=np.float64, w=None):
         parameters = (self.w if w is None else w).astype(dtype)
@@ -154,7 +266,7 @@ CATALOGUE = {", ".join([*names, "weighted" * weighted]): (*names, weighted) for 
 
 
 @st.composite
-def random_problems(draw):
+def random_layers(draw):
     """Any layered graph of up to five layers of up to six units: skips, masks, mixed activations, outputs anywhere."""
     rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
     sizes = {"input": draw(st.integers(1, 6))}
@@ -179,6 +291,37 @@ def random_problems(draw):
     return Problem(
         sizes["input"], layers, outputs, loss, draw(st.booleans()), n_samples=3, seed=draw(st.integers(0, 99))
     )
+
+
+@st.composite
+def random_units(draw):
+    """Any graph of up to a dozen units: mixed activations and biases, outputs anywhere, labels of several kinds."""
+    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    n_inputs, n_units = draw(st.integers(1, 4)), draw(st.integers(1, 12))
+    loss, density = draw(st.sampled_from(sorted(LOSSES))), draw(st.sampled_from([0.1, 0.3, 1]))
+    label = draw(st.sampled_from([lambda k: f"u{k}", lambda k: 1000 - k, lambda k: ("unit", k)]))
+    nodes, edges = [*range(n_inputs), *map(label, range(n_units))], []
+    for k in range(n_inputs, len(nodes)):
+        heard = np.flatnonzero(rng.random(k) < density)
+        edges += [(nodes[i], nodes[k]) for i in (heard if len(heard) else [rng.integers(k)])]
+    edges = [edges[k] for k in rng.permutation(len(edges))]
+    feeding = {upstream for upstream, _ in edges}
+    outputs = [unit for unit in nodes[n_inputs:] if unit not in feeding]
+    if LOSSES[loss][2] != "softmax":
+        outputs += [unit for unit in nodes[n_inputs:] if unit in feeding and rng.random() < 0.3]
+    outputs = [outputs[k] for k in rng.permutation(len(outputs))]
+    activation = {unit: draw(st.sampled_from(HIDDEN)) for unit in nodes[n_inputs:]}
+    activation |= dict.fromkeys(outputs, LOSSES[loss][2])
+    bias = {unit: bool(rng.random() < 0.8) for unit in nodes[n_inputs:]}
+    if LOSSES[loss][2] == "softmax":
+        bias |= dict.fromkeys(outputs, draw(st.booleans()))
+    wired = Wires(edges, activation, bias)
+    return Problem(n_inputs, wired, outputs, loss, draw(st.booleans()), n_samples=3, seed=draw(st.integers(0, 99)))
+
+
+def random_problems():
+    """Any network: layer by layer, or unit by unit."""
+    return st.one_of(random_layers(), random_units())
 
 
 def assert_near(actual, expected, tolerance):

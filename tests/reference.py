@@ -3,7 +3,8 @@
 
 No matrices, no matched pairs of activation and loss, no bpnet import: E is a function of the outputs z by its textbook
 formula, dE/dz is derived from that, and every delta is h'(a) times the error that arrives. A layer is a dict with
-`name`, `n_units`, `activation` (a name, or one per unit), `sources` (names), and perhaps `mask` and `bias`.
+`name`, `n_units`, `activation` (a name, or one per unit), `sources` (names), and perhaps `mask` and `bias`. In place of
+layers there may be a list of `Unit`, in an order in which each hears only inputs, ("input", i), and units before it.
 """
 
 import math
@@ -59,6 +60,8 @@ LOSSES = {  # of one output z with target t: the value, and the slope to z
 
 def units(n_inputs, layers):
     """All units but the inputs in order, each with the places of its parameters in w; and the number of these."""
+    if all(isinstance(unit, Unit) for unit in layers):
+        return layers, sum(len(unit.upstream) + (unit.bias is not None) for unit in layers)
     sizes, result, place = {"input": n_inputs}, [], 0
     for layer in layers:
         n, activation = layer["n_units"], layer["activation"]
@@ -85,7 +88,7 @@ def forward(net, x, w):
         a[unit.label] = sum(w[place] * z[label] for label, place in unit.upstream)
         a[unit.label] += 0.0 if unit.bias is None else w[unit.bias]
         if unit.activation == "softmax":
-            group = [other.label for other in net if other.label[0] == unit.label[0] and other.label in a]
+            group = [other.label for other in net if other.activation == "softmax" and other.label in a]
             total = sum(math.exp(a[label]) for label in group)
             z |= {label: math.exp(a[label]) / total for label in group}
         else:
@@ -109,11 +112,16 @@ def backward(net, a, z, w, error):
     return delta
 
 
+def _is_part(label, name):
+    """Whether a unit is the one of this name, or one of the layer of this name."""
+    return label == name or (isinstance(label, tuple) and isinstance(name, str) and label[0] == name)
+
+
 def evaluate(n_inputs, layers, outputs, loss, w, X, y, sample_weight=None):
     """Result: E, outputs, deltas and gradient of sum_n s_n E_n."""
     net, n_parameters = units(n_inputs, layers)
     w = [float(value) for value in w]
-    out = [unit.label for name in outputs for unit in net if unit.label[0] == name]
+    out = [unit.label for name in outputs for unit in net if _is_part(unit.label, name)]
     loss_of, slope_of = LOSSES[loss]
     weights = [1.0] * len(X) if sample_weight is None else [float(s) for s in sample_weight]
     value, signals, deltas, gradient = 0.0, [], [], np.zeros(n_parameters)

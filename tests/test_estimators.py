@@ -74,7 +74,7 @@ def fitted_attributes(est):
 # Parameters.
 
 #: What bpnet adds, with the values that leave everything as it is in scikit-learn.
-OUR_OWN = {"n_jobs": None}
+OUR_OWN = {"n_jobs": None, "topology": None}
 
 
 @pytest.mark.parametrize("kind", ["MLPRegressor", "MLPClassifier"])

@@ -114,19 +114,20 @@ def test_assigning_parameters_writes_into_the_vector(problem):
 
 
 def test_coefs_and_intercepts_are_the_vector_layer_by_layer(problem):
-    net, place, sizes = problem.net(), 0, {"input": problem.n_inputs}
-    for layer, coefs, intercepts in zip(problem.topology.layers, net.coefs, net.intercepts, strict=True):
-        sizes[layer.name] = layer.n_units
-        rows = [(source, i) for source in layer.sources for i in range(sizes[source])]
+    net, topology, place = problem.net(), problem.topology, 0
+    labels, units = {"input": [problem.label(("input", i)) for i in range(problem.n_inputs)]}, iter(topology.units)
+    for layer, coefs, intercepts in zip(topology.layers, net.coefs, net.intercepts, strict=True):
+        labels[layer.name] = [next(units) for _ in range(layer.n_units)]
+        rows = [label for source in layer.sources for label in labels[source]]
         assert coefs.shape == (len(rows), layer.n_units) and coefs.dtype == net.dtype
         for i, upstream in enumerate(rows):
-            for j in range(layer.n_units):
+            for j, unit in enumerate(labels[layer.name]):
                 try:
-                    assert coefs[i, j] == net.parameters[net.topology.weight_index(upstream, (layer.name, j))]
+                    assert coefs[i, j] == net.parameters[topology.weight_index(upstream, unit)]
                     place += 1
                 except KeyError:
                     assert coefs[i, j] == 0
-        biases = [net.parameters[net.topology.bias_index((layer.name, j))] for j in range(layer.n_units * layer.bias)]
+        biases = [net.parameters[topology.bias_index(unit)] for unit in labels[layer.name] if layer.bias]
         assert_array_equal(intercepts, biases)
         place += len(biases)
     assert place == len(net.parameters)
@@ -189,7 +190,7 @@ def test_copy_predicts_the_same_bits_and_keeps_its_views_alive(problem, duplicat
     assert_array_equal(twin.predict(problem.X), net.predict(problem.X))
     assert (twin.topology, twin.loss_name, twin.dtype) == (net.topology, net.loss_name, net.dtype)
     assert not np.shares_memory(twin.parameters, net.parameters)
-    assert np.shares_memory(twin.coefs[-1], twin.parameters) or twin.topology.layers[-1].mask
+    assert np.shares_memory(twin.coefs[-1], twin.parameters) or not twin.coefs[-1].flags.writeable
     twin.coefs[-1] = np.zeros_like(twin.coefs[-1])
     assert not np.any(twin.coefs[-1]) and np.any(net.coefs[-1])
 

@@ -73,7 +73,7 @@ def test_gradient_equals_differences_of_the_value(problem):
 
 
 @given(random_problems())
-def test_any_layered_graph_equals_the_network_unit_by_unit(problem):
+def test_any_graph_equals_the_network_unit_by_unit(problem):
     net, truth = problem.net(), problem.truth
     value, gradient = net.value_and_gradient(problem.X, problem.y, problem.s)
     # Deep nets of exp magnify the rounding of their sums: one digit more room than above.
@@ -116,13 +116,10 @@ def test_deltas_carry_the_sample_weight(graph):
 def test_gradient_of_a_bias_is_the_sum_of_its_deltas(graph):
     net = graph.net()
     deltas, gradient = net.deltas(graph.X, graph.y, graph.s), net.gradient(graph.X, graph.y, graph.s)
-    with_bias = [k for k, unit in enumerate(graph.topology.units) if _layer(graph, unit[0]).bias]
+    has_bias = [layer.bias for layer in graph.topology.layers for _ in range(layer.n_units)]
+    with_bias = [k for k, has in enumerate(has_bias) if has]
     biases = [graph.topology.bias_index(graph.topology.units[k]) for k in with_bias]
     assert_near(gradient[biases], deltas[:, with_bias].sum(axis=0), ROUNDING)
-
-
-def _layer(problem, name):
-    return next(layer for layer in problem.topology.layers if layer.name == name)
 
 
 @pytest.mark.parametrize("loss", ["least squares", "binary", "multinomial", "poisson", "squares of exp"])
@@ -252,7 +249,7 @@ def _csr_forms(X):
 
 
 @pytest.mark.parametrize("form", _csr_forms(np.eye(2)))
-@pytest.mark.parametrize("name", ["chain", "all upstream", "masked", "wide"])
+@pytest.mark.parametrize("name", ["chain", "all upstream", "masked", "wide", "units of several depths"])
 def test_sparse_input_equals_dense_input(name, form, dtype):
     problem = make(name, loss="squares of tanh", weighted=True)
     X = np.where(np.abs(problem.X) > 0.5, problem.X, 0)
@@ -264,7 +261,7 @@ def test_sparse_input_equals_dense_input(name, form, dtype):
     assert_near(net.deltas(sparse, problem.y, problem.s), net.deltas(X, problem.y, problem.s), SAME[dtype])
 
 
-@pytest.mark.parametrize("name", ["chain", "masked"])
+@pytest.mark.parametrize("name", ["chain", "masked", "near-chain of units"])
 def test_sparse_input_equals_dense_input_over_many_chunks(name):
     problem = make(name, n_samples=5000)
     X = np.where(np.abs(problem.X) > 1, problem.X, 0)

@@ -159,7 +159,7 @@ def test_small_batches_take_one_thread(batch_size):
     assert epoch.n_threads == 1
 
 
-def test_sparse_inputs_and_masked_blocks_take_one_thread():
+def test_sparse_inputs_and_blocks_that_are_not_dense_take_one_thread():
     mask = np.eye(200, dtype=bool)
     masked = Topology(
         200,
@@ -169,11 +169,14 @@ def test_sparse_inputs_and_masked_blocks_take_one_thread():
         ],
     )
     dense = Topology.layered([200, 200, 300])
-    y = np.zeros((500, 300))
-    for topology, X in ((masked, np.zeros((500, 200))), (dense, sp.csr_array(np.zeros((500, 200))))):
-        net = Network(topology, random_state=0)
+    edges = [(k, 200 + j) for j in range(2000) for k in range(j % 50 + 1)]
+    wired = Topology.from_edges(200, np.array([*edges, *((200 + j, 5000) for j in range(2000))]), outputs=5000)
+    assert wired.plan.has_sparse
+    X = np.zeros((500, 200))
+    for topology, inputs in ((masked, X), (wired, X), (dense, sp.csr_array(X))):
+        net, y = Network(topology, random_state=0), np.zeros((500, topology.n_outputs))
         rule = Adam(len(net.parameters), net.dtype, 0.01)
-        plan, data = net.topology.plan, net._data(X, y, None)
+        plan, data = net.topology.plan, net._data(inputs, y, None)
         assert Epoch(plan, net._loss, net._reads_raw, data, net.parameters, rule, 500, n_threads=4).n_threads == 1
 
 

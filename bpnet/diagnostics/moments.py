@@ -3,13 +3,13 @@
 
 import numpy as np
 
-from bpnet.initializers import fan_ins, glorot_bounds
+from bpnet.initializers import fans, glorot_bounds
 
-# Variance of the weights from the numbers of units that a layer hears and has.
+# Variance of the weights from the mean numbers of units that a unit hears and is heard by.
 VARIANCES = {
-    "lecun": lambda fan_in, n_units: 1 / fan_in,
-    "glorot": lambda fan_in, n_units: 2 / (fan_in + n_units),
-    "he": lambda fan_in, n_units: 2 / fan_in,
+    "lecun": lambda fan_in, fan_out: 1 / np.maximum(fan_in, 1),
+    "glorot": lambda fan_in, fan_out: 2 / np.maximum(fan_in + fan_out, 1),
+    "he": lambda fan_in, fan_out: 2 / np.maximum(fan_in, 1),
 }
 NORMAL, UNIFORM = 3.0, 1.8  # their kurtosis
 
@@ -22,7 +22,7 @@ class WeightMoments:
     topology : Topology
     mean, bias_mean, bias_variance : float or sequence of one float per layer, default=0
     variance : float, sequence or {"lecun", "glorot", "he"}, default="lecun"
-        Of the weights: 1 / fan_in, 2 / (fan_in + n_units) or 2 / fan_in, with the number of units heard as fan-in.
+        Of the weights: 1 / fan_in, 2 / (fan_in + fan_out) or 2 / fan_in, as `initializers.fans` counts them.
     kurtosis : float or sequence, default=3
         E[(w - mean)^4] / variance^2 of the weights: 3 for normal ones, 1.8 for uniform ones, at least 1.
 
@@ -47,7 +47,7 @@ class WeightMoments:
         if isinstance(variance, str):
             if variance not in VARIANCES:
                 raise ValueError(f"expected a variance out of {', '.join(VARIANCES)}, got {variance!r}")
-            variance = VARIANCES[variance](fan_ins(topology), n_units)
+            variance = VARIANCES[variance](*fans(topology))
         self.mean = _per_layer(mean, "mean", len(n_units))
         self.variance = _per_layer(variance, "variance", len(n_units), least=0)
         self.kurtosis = _per_layer(kurtosis, "kurtosis", len(n_units), least=1)

@@ -23,6 +23,7 @@ from bpnet._core.epoch import Epoch
 from bpnet._core.plan import aligned
 from bpnet._threads import count_threads, one_blas_thread
 from bpnet._validation import as_csr
+from bpnet.estimators._topology import bind
 from bpnet.network import Network
 from bpnet.objective import Objective
 from bpnet.optimizers.lbfgs import lbfgs
@@ -60,6 +61,7 @@ class BaseMLP(BaseEstimator):
         "n_iter_no_change": [Interval(Integral, 1, None, closed="left"), Options(Real, {np.inf})],
         "max_fun": [Interval(Integral, 1, None, closed="left")],
         "n_jobs": [Integral, None],
+        "topology": [Topology, list, tuple, None],
     }
 
     @classmethod
@@ -133,11 +135,14 @@ class BaseMLP(BaseEstimator):
 
     def _build(self, X, y, random_state, goes_on):
         """A network with starting parameters: drawn anew, or a copy of those fitted so far."""
-        hidden = _hidden_sizes(self.hidden_layer_sizes)
         self.n_outputs_ = self._count_outputs(y)
         self.out_activation_ = self._choose_out_activation()
-        self.n_layers_ = len(hidden) + 2
-        topology = Topology.layered([X.shape[1], *hidden, self.n_outputs_], self.activation, self.out_activation_)
+        if self.topology is None:
+            sizes = [X.shape[1], *_hidden_sizes(self.hidden_layer_sizes), self.n_outputs_]
+            topology = Topology.layered(sizes, self.activation, self.out_activation_)
+        else:
+            topology = bind(self.topology, X.shape[1], self.n_outputs_, self.out_activation_)
+        self.n_layers_ = len(topology.layers) + 1
         if goes_on:
             if topology != self.network_.topology:
                 raise ValueError(
@@ -146,7 +151,7 @@ class BaseMLP(BaseEstimator):
             w = aligned(self.network_.parameters, self.network_.dtype)
         else:
             # One factor for all layers, the output's too: that is scikit-learn's rule.
-            factor = 2.0 if self.activation == "logistic" else 6.0
+            factor = None if self.topology is not None else 2.0 if self.activation == "logistic" else 6.0
             w = aligned(initializers.glorot_uniform(topology, random_state, factor), X.dtype)
             self.n_iter_, self.t_, self._progress = 0, 0, None
         return Network.from_parameters(topology, w, self.loss)

@@ -51,11 +51,18 @@ PARAMETERS = """hidden_layer_sizes : int or array-like of int, default=(100,)
     n_jobs : int, default=None
         Most threads that share the work of a mini-batch ('sgd', 'adam'); None is one, -1 as many as there are
         processors. Fewer are used where a batch has no work for them (less than some 400,000 times rows and parameters
-        for each), and within a worker of joblib no more than its share. The result is the same to the last bit."""
+        for each), and within a worker of joblib no more than its share. The result is the same to the last bit.
+    topology : Topology or list of Layer, default=None
+        The network, in place of `hidden_layer_sizes` and `activation`, which are then ignored: a topology for the
+        features and outputs of the data, whose outputs have the activation that the loss wants; or its hidden layers,
+        with skip connections, masks and an activation each. In a list the output layer is added at fit and hears the
+        last of them; to hear others, it ends with ``Layer(None, sources=...)``, whose size and activation are filled
+        in."""
 
 ATTRIBUTES = """coefs_, intercepts_ : list of ndarray
         Weights (units before, units) and biases of each layer: views of the network's parameters, so writing into
-        them or assigning an item changes the network.
+        them or assigning an item changes the network. A layer with several sources has the stack of their weights, one
+        below the other; where connections are missing, that is a read-only copy with zeros.
     network_ : Network
         The fitted network, the door to its derivatives.
     loss_ : float

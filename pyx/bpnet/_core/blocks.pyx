@@ -9,14 +9,15 @@ A block is bilinear in its weights W and its signal, so every derivative needs o
 
 on the rows first .. first + count of a chunk, the last one on all of them and for a piece of the weights: however rows
 and pieces are dealt out to threads, the bits are the same. The first and the last have a twin for inputs in CSR form,
-which meet dense weights row by row.
+which meet dense weights row by row. What a sparse block does with the three stands in sparse.pyx.
 """
 
 from libc.string cimport memcpy, memset
 
 from bpnet._core.kernels cimport axpy
-from bpnet._core.plan cimport DENSE
+from bpnet._core.plan cimport DENSE, SPARSE
 from bpnet._core.products cimport beyond_reach, product
+from bpnet._core.sparse cimport accumulate_units, backpropagate_units, propagate_units, spread_units
 
 
 cdef void propagate(
@@ -25,8 +26,13 @@ cdef void propagate(
 ) noexcept nogil:
     """a = a0 + z W; a0 may be a, or one row for all where a0_row is 0, or NULL: zeros."""
     cdef int n_in = block.n_in, n_out = block.n_out
-    cdef const floating* weights = _dense(plan, block, w, <floating*> room)
-    cdef bint blas = beyond_reach(False, chunk.n, n_out, n_in, w)
+    cdef const floating* weights
+    cdef bint blas
+    if block.kind == SPARSE:
+        propagate_units(plan, block, w, <floating*> room, chunk, z, a0, a0_row, a)
+        return
+    weights = _dense(plan, block, w, <floating*> room)
+    blas = beyond_reach(False, chunk.n, n_out, n_in, w)
     product(False, False, blas, chunk.count, n_out, n_in, z, n_in, weights, n_out, a0, a0_row, a)
 
 
@@ -36,9 +42,14 @@ cdef void backpropagate(
 ) noexcept nogil:
     """error += delta W', or = where no other block has brought anything yet."""
     cdef int n_in = block.n_in, n_out = block.n_out
-    cdef const floating* weights = _dense(plan, block, w, <floating*> room)
-    cdef bint blas = beyond_reach(False, chunk.n, n_in, n_out, w)
+    cdef const floating* weights
     cdef const floating* e0 = NULL if block.opens else error
+    cdef bint blas
+    if block.kind == SPARSE:
+        backpropagate_units(plan, block, w, <floating*> room, chunk, delta, error)
+        return
+    weights = _dense(plan, block, w, <floating*> room)
+    blas = beyond_reach(False, chunk.n, n_in, n_out, w)
     product(False, True, blas, chunk.count, n_in, n_out, delta, n_out, weights, n_out, e0, n_in, error)
 
 
@@ -60,6 +71,9 @@ cdef void accumulate(
         product(
             True, False, blas, piece.n_rows, n_out, chunk.n, z + piece.first_row, n_in, delta, n_out, g0, n_out, g
         )
+        return
+    if block.kind == SPARSE:
+        accumulate_units(plan, block, g, fresh, full, chunk, z, delta)
         return
     product(True, False, blas, n_in, n_out, chunk.n, z, n_in, delta, n_out, <const floating*> NULL, n_out, full)
     cells = plan.cells + block.cell_offset
@@ -100,12 +114,19 @@ cdef void accumulate_sparse(
 
 
 cdef const floating* _dense(Plan plan, const Block* block, const floating* w, floating* room) noexcept nogil:
-    """W as a full matrix: in place where the block is dense, else spread out into room."""
+    """W as a full matrix (n_in, n_out): in place where the block is dense, else spread out into room.
+
+    Rows of a sparse block are the inputs, or all units before its target in the order of their columns; it needs room
+    for Plan.largest_matrix, which a workspace does not have.
+    """
     cdef Py_ssize_t k
     cdef const int* cells
     w += block.weight_offset
     if block.kind == DENSE:
         return w
+    if block.kind == SPARSE:
+        spread_units(plan, block, w, room)
+        return room
     memset(room, 0, <size_t> block.n_in * block.n_out * sizeof(floating))
     cells = plan.cells + block.cell_offset
     for k in range(block.n_weights):

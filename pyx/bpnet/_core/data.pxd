@@ -11,6 +11,7 @@ cdef struct Chunk:
     int first
     int count
     const void* x               # (n, n_inputs), or NULL where the rows are CSR:
+    const void* x_columns       # (n_inputs, n): the same once more where a sparse block reads it
     const void* values
     const int* columns
     const Py_ssize_t* starts    # entries of row i: starts[i] .. stops[i]

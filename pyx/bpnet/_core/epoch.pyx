@@ -74,7 +74,7 @@ cdef class Epoch:
     mean : bool, default=True
         False leaves out the division by the batch's weight.
     n_threads : int, default=1
-        The most threads to use: fewer where a chunk has no work for them, one for masked blocks and CSR inputs.
+        The most threads to use: fewer where a chunk has no work for them, one unless blocks and inputs are dense.
     """
 
     cdef Plan plan
@@ -319,8 +319,11 @@ cdef void _finish_pieces(Epoch self, const Turn* turn, const Chunk* chunk, float
                 self.penalties[p] += turn.times * 0.5 * strength * decay(
                     strength, w + piece.start, g + piece.start, piece.n_weights
                 )
-            if not steps_at_once:
+            if not steps_at_once and piece.bias_start == piece.start + piece.n_weights:
                 step(self.rule, g, w, piece.start, piece.n_weights + piece.n_biases)
+            elif not steps_at_once:
+                step(self.rule, g, w, piece.start, piece.n_weights)
+                step(self.rule, g, w, piece.bias_start, piece.n_biases)
         p = bpnet_team_take(&self.team)
     if steps_at_once and turn.closes_batch:
         step(self.rule, g, w, 0, self.plan.n_parameters)

@@ -49,6 +49,15 @@ cdef extern from "kernels.h" nogil:
         void (*adam)(
             float, double, double, float, const float*, float*, float*, float*, Py_ssize_t
         ) noexcept nogil
+        void (*sum_columns)(
+            Py_ssize_t, const float*, const int*, const float*, Py_ssize_t, float*, Py_ssize_t
+        ) noexcept nogil
+        void (*add_to_columns)(
+            Py_ssize_t, const float*, const int*, const float*, float*, Py_ssize_t, Py_ssize_t
+        ) noexcept nogil
+        void (*dot_columns)(
+            Py_ssize_t, const int*, const float*, Py_ssize_t, const float*, float*, Py_ssize_t
+        ) noexcept nogil
 
     ctypedef struct bpnet_kernels_f64:
         void (*exp)(const double*, double*, Py_ssize_t) noexcept nogil
@@ -72,6 +81,15 @@ cdef extern from "kernels.h" nogil:
         void (*sgd)(double, double, int, const double*, double*, double*, Py_ssize_t) noexcept nogil
         void (*adam)(
             double, double, double, double, const double*, double*, double*, double*, Py_ssize_t
+        ) noexcept nogil
+        void (*sum_columns)(
+            Py_ssize_t, const double*, const int*, const double*, Py_ssize_t, double*, Py_ssize_t
+        ) noexcept nogil
+        void (*add_to_columns)(
+            Py_ssize_t, const double*, const int*, const double*, double*, Py_ssize_t, Py_ssize_t
+        ) noexcept nogil
+        void (*dot_columns)(
+            Py_ssize_t, const int*, const double*, Py_ssize_t, const double*, double*, Py_ssize_t
         ) noexcept nogil
 
     ctypedef struct bpnet_kernels:
@@ -154,3 +172,35 @@ cdef inline void gather(
         table.f32.gather(x, order, out, n, m)
     else:
         table.f64.gather(x, order, out, n, m)
+
+
+cdef inline void sum_columns(
+    Py_ssize_t n_heard, const floating* w, const int* at, const floating* z, Py_ssize_t ld, floating* a, Py_ssize_t n
+) noexcept nogil:
+    """a += sum over e of w[e] times column at[e] of z; columns of n values lie ld apart."""
+    if floating is float:
+        table.f32.sum_columns(n_heard, w, at, z, ld, a, n)
+    else:
+        table.f64.sum_columns(n_heard, w, at, z, ld, a, n)
+
+
+cdef inline void add_to_columns(
+    Py_ssize_t n_heard, const floating* w, const int* at, const floating* delta, floating* error, Py_ssize_t ld,
+    Py_ssize_t n,
+) noexcept nogil:
+    """Column at[e] of error += w[e] delta, for every e."""
+    if floating is float:
+        table.f32.add_to_columns(n_heard, w, at, delta, error, ld, n)
+    else:
+        table.f64.add_to_columns(n_heard, w, at, delta, error, ld, n)
+
+
+cdef inline void dot_columns(
+    Py_ssize_t n_heard, const int* at, const floating* z, Py_ssize_t ld, const floating* delta, floating* g,
+    Py_ssize_t n,
+) noexcept nogil:
+    """g[e] += column at[e] of z times delta, for every e."""
+    if floating is float:
+        table.f32.dot_columns(n_heard, at, z, ld, delta, g, n)
+    else:
+        table.f64.dot_columns(n_heard, at, z, ld, delta, g, n)

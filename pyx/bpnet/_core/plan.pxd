@@ -9,6 +9,7 @@ cdef enum:
 cdef enum BlockKind:
     DENSE    # every cell (i, j) has a weight; row-major in w
     MASKED   # weights for some cells only; `cells` lists them in row-major order
+    SPARSE   # a list of weights for each target unit, from the inputs or from all units before the target
 
 cdef struct Span:
     # Neighbouring units of one layer with the same activation.
@@ -17,7 +18,8 @@ cdef struct Span:
     int n_units
 
 cdef struct Block:
-    # The connections of one source layer with one target layer.
+    # The connections of one source layer with one target layer; a sparse block hears either the inputs or all units
+    # before its target, whose signals begin with those of layer 1: that is its source then.
     BlockKind kind
     int source
     int target
@@ -25,8 +27,13 @@ cdef struct Block:
     int n_out
     Py_ssize_t weight_offset   # first weight of the block in w
     Py_ssize_t n_weights
-    Py_ssize_t cell_offset     # MASKED: into Plan.cells
-    bint opens                 # backwards it is the first to bring an error signal to its source
+    Py_ssize_t cell_offset     # MASKED: into Plan.cells; SPARSE: there, for each weight, the column it reads
+    bint opens                 # backwards it is the first to bring an error signal to its source; never of SPARSE
+    Py_ssize_t opens_offset    # SPARSE: into Plan.cells, the layers to which it is the first to bring one
+    int n_opens
+    Py_ssize_t start_offset    # SPARSE: into Plan.cells, the first weight of each target unit, and their number
+    Py_ssize_t source_offset   # SPARSE: into Plan.cells, (layer, unit of it) for each column to be laid out,
+    int n_sources              # or none where all units heard are layers of their own, or inputs
 
 cdef struct Layer:
     int n_units
@@ -45,8 +52,9 @@ cdef struct Piece:
     int first_row
     int n_rows
     int n_biases
-    Py_ssize_t start           # into w; the biases follow the weights
+    Py_ssize_t start           # into w
     Py_ssize_t n_weights
+    Py_ssize_t bias_start      # into w
 
 cdef struct Output:
     # Neighbouring units of one layer that are outputs of the network.
@@ -61,10 +69,14 @@ cdef class Plan:
     cdef readonly int n_outputs
     cdef readonly Py_ssize_t n_units     # without the inputs
     cdef readonly Py_ssize_t n_parameters
-    cdef readonly Py_ssize_t largest_block
+    cdef readonly Py_ssize_t largest_block     # cells of the largest masked block
+    cdef readonly Py_ssize_t largest_matrix    # and of any block, were a sparse one a full matrix too
+    cdef readonly Py_ssize_t n_room_columns    # of signals that a sparse block lays out
     cdef readonly bint is_dense          # every block is
+    cdef readonly bint has_sparse        # some block is
+    cdef readonly bint reads_columns     # a sparse block hears the inputs
     cdef readonly bint reads_sparse      # every block at the inputs is dense, so CSR rows meet its weights directly
-    cdef readonly tuple weight_ranges    # (start, stop) of all weights that are not biases
+    cdef readonly tuple weight_ranges    # of each layer of the topology: (start, stop) of its weights; then its biases
     cdef Layer* layers
     cdef Block* blocks
     cdef Span* spans
@@ -93,7 +105,8 @@ cdef class Workspace:
     cdef void* weight                    # (n,) sample weights
     cdef void* rows                      # (n, n_inputs) gathered inputs
     cdef double* sums                    # losses of each group of rows
-    cdef void* room                      # one masked block as a full matrix
+    cdef void* columns                   # (n_inputs, n): the inputs once more, for sparse blocks
+    cdef void* room                      # one masked block as a full matrix, or the signals that a sparse one reads
     cdef Py_ssize_t* starts              # CSR input: first and past-the-end entry of each gathered row
     cdef Py_ssize_t* stops
 

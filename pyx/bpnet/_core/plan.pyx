@@ -18,6 +18,8 @@ BLOCK = np.dtype(
     [
         ("kind", "i4"), ("source", "i4"), ("target", "i4"), ("n_in", "i4"), ("n_out", "i4"),
         ("weight_offset", np.intp), ("n_weights", np.intp), ("cell_offset", np.intp), ("opens", "i4"),
+        ("opens_offset", np.intp), ("n_opens", "i4"),
+        ("start_offset", np.intp), ("source_offset", np.intp), ("n_sources", "i4"),
     ],
     align=True,
 )
@@ -31,7 +33,7 @@ LAYER = np.dtype(
 PIECE = np.dtype(
     [
         ("block", "i4"), ("first_row", "i4"), ("n_rows", "i4"), ("n_biases", "i4"),
-        ("start", np.intp), ("n_weights", np.intp),
+        ("start", np.intp), ("n_weights", np.intp), ("bias_start", np.intp),
     ],
     align=True,
 )
@@ -47,8 +49,14 @@ ALIGNMENT = 64
 CHUNK_BYTES = 256 * 1024
 #: ... but a product of fewer rows than this spends its time packing the weights instead of multiplying,
 MIN_ROWS = 256
+#: where units are heard one by one it is a column of fewer than this that is too short for its overhead,
+MIN_COLUMN = 128
 #: and more rows than this gain nothing.
 MAX_ROWS = 2048
+
+
+#: A source of a sparse block: all units before the target.
+EARLIER = -1
 
 
 cdef class Plan:
@@ -59,74 +67,42 @@ cdef class Plan:
     n_inputs : int
     layers : sequence of dict
         One per layer after the inputs, in topological order: ``activations`` (a name per unit), ``sources`` (a list
-        of layer numbers, 0 the inputs), ``masks`` (for each source None or a boolean array (n_source, n_units)) and
-        ``bias`` (bool). Trusted: `bpnet.Topology` has checked it.
-    outputs : sequence of int
-        Numbers of the layers whose units are the outputs, in order.
+        of layer numbers, 0 the inputs, or `EARLIER`: all units before), ``masks`` and ``bias`` (bool). Of the masks
+        there is one for each source: None; a boolean array (n_source, n_units); or for a sparse block a tuple (starts,
+        heard) of integer arrays: unit j hears the inputs, or the units by column, heard[starts[j] : starts[j + 1]].
+        With ``apart`` (bool) every unit becomes a layer of its own; its sources must be sparse.
+        Trusted: `bpnet.Topology` has checked it.
+    outputs : sequence of (int, int)
+        Runs of units that are the outputs, in order: column of the first one, and how many.
     """
 
     def __init__(self, n_inputs, layers, outputs):
-        sizes = [n_inputs] + [len(layer["activations"]) for layer in layers]
-        layer_rows, block_rows, span_rows, output_rows = [(n_inputs, -1, -1, 0, 0, 0, 0)], [], [], []
-        cells, ranges, pieces = [], [], []
-        offset = column = n_cells = n_outputs = 0
-        self.largest_block = 1
-        self.reads_sparse = True
-        for number, layer in enumerate(layers, start=1):
-            n_out = sizes[number]
-            first_block, first_span, first_weight = len(block_rows), len(span_rows), offset
-            for source, mask in zip(layer["sources"], layer["masks"]):
-                n_in = sizes[source]
-                if mask is None:
-                    n_weights = n_in * n_out
-                    block_rows.append((DENSE, source, number, n_in, n_out, offset, n_weights, -1))
-                    pieces += _cut(len(block_rows) - 1, n_in, n_out, offset)
-                else:
-                    present = np.flatnonzero(mask).astype(np.int32)
-                    n_weights = len(present)
-                    block_rows.append((MASKED, source, number, n_in, n_out, offset, n_weights, n_cells))
-                    pieces.append([len(block_rows) - 1, 0, n_in, 0, offset, n_weights])
-                    cells.append(present)
-                    n_cells += n_weights
-                    self.largest_block = max(self.largest_block, n_in * n_out)
-                    self.reads_sparse &= source != 0
-                offset += n_weights
-            ranges.append((first_weight, offset))
-            pieces[len(pieces) - 1][3] = n_out if layer["bias"] else 0
-            first = 0
-            for name, run in groupby(layer["activations"]):
-                n_units = len(list(run))
-                span_rows.append((CODES[name], first, n_units))
-                first += n_units
-            layer_rows.append((
-                n_out, column, offset if layer["bias"] else -1,
-                first_block, len(block_rows) - first_block, first_span, len(span_rows) - first_span,
-            ))
-            column += n_out
-            offset += n_out if layer["bias"] else 0
-        for number in outputs:
-            output_rows.append((number, 0, sizes[number], n_outputs))
-            n_outputs += sizes[number]
-
-        is_read = {row[1] for row in block_rows}
-        layer_rows = [(*row, number in is_read) for number, row in enumerate(layer_rows)]
-        opening = {row[1]: number for number, row in enumerate(block_rows)}   # the last to read it, backwards the first
-        block_rows = [(*row, opening[row[1]] == number) for number, row in enumerate(block_rows)]
-
-        self.n_layers = len(layer_rows)
+        tables = _Tables(n_inputs, layers)
+        output_rows = tables.outputs(outputs)
+        tables.open()
+        blocks = np.array([tuple(row) for row in tables.blocks], BLOCK)
+        self.n_layers = len(tables.layers)
         self.n_output_spans = len(output_rows)
-        self.n_pieces = len(pieces)
-        self.n_inputs, self.n_outputs, self.n_units, self.n_parameters = n_inputs, n_outputs, column, offset
-        self.weight_ranges = tuple(ranges)
-        self.is_dense = not cells
-        self.ends_plainly = tuple(outputs) == (self.n_layers - 1,)
+        self.n_pieces = len(tables.pieces)
+        self.n_inputs, self.n_units, self.n_parameters = n_inputs, len(tables.layer_of), tables.n_parameters
+        self.n_outputs = sum(row[2] for row in output_rows)
+        self.weight_ranges = tuple(tables.weight_ranges)
+        kinds = {(row[0], row[1] == 0) for row in tables.blocks}     # and whether they read the inputs
+        self.is_dense = not any(kind != DENSE for kind, _ in kinds)
+        self.has_sparse = any(kind == SPARSE for kind, _ in kinds)
+        self.reads_columns = (SPARSE, True) in kinds
+        self.reads_sparse = not any(kind != DENSE for kind, at_inputs in kinds if at_inputs)
+        self.largest_block = max([row[3] * row[4] for row in tables.blocks if row[0] == MASKED], default=1)
+        self.largest_matrix = max([row[3] * row[4] for row in tables.blocks])
+        self.n_room_columns = tables.n_room_columns
+        self.ends_plainly = output_rows == [(self.n_layers - 1, 0, tables.layers[self.n_layers - 1][0], 0)]
         arrays = (
-            np.array(layer_rows, LAYER),
-            np.array(block_rows, BLOCK),
-            np.array(span_rows, SPAN),
+            np.array([tuple(row) for row in tables.layers], LAYER),
+            blocks,
+            np.array(tables.spans, SPAN),
             np.array(output_rows, OUTPUT),
-            np.array([tuple(piece) for piece in pieces], PIECE),
-            np.concatenate(cells) if cells else np.zeros(1, np.int32),
+            np.array([tuple(row) for row in tables.pieces], PIECE),
+            np.concatenate([*tables.cells, np.zeros(1, np.int32)]) if tables.cells else np.zeros(1, np.int32),
         )
         self._arrays = arrays
         self.layers = <Layer*> _address(arrays[0], sizeof(Layer))
@@ -135,6 +111,16 @@ cdef class Plan:
         self.outputs = <Output*> _address(arrays[3], sizeof(Output))
         self.pieces = <Piece*> _address(arrays[4], sizeof(Piece))
         self.cells = <const int*> _address(arrays[5], sizeof(int))
+
+    @property
+    def n_blocks(self):
+        """Number of blocks."""
+        return len(self._arrays[1])
+
+    @property
+    def n_cells(self):
+        """Integers that say where the weights of masked and sparse blocks stand."""
+        return len(self._arrays[5]) - 1
 
     def __reduce__(self):
         raise TypeError("a Plan is not pickled: pickle the Topology and compile it again")
@@ -159,7 +145,7 @@ cdef class Workspace:
         self.dtype = np.dtype(dtype)
         item = self.dtype.itemsize
         row_bytes = item * (3 * plan.n_units + plan.n_inputs)
-        fitting = min(max(CHUNK_BYTES // row_bytes, MIN_ROWS), MAX_ROWS)
+        fitting = min(max(CHUNK_BYTES // row_bytes, MIN_COLUMN if plan.has_sparse else MIN_ROWS), MAX_ROWS)
         self.capacity = max(1, min(n_rows, fitting))
         is_float = self.dtype == np.float32
         if needs_blas(plan, self.capacity, False, is_float) or needs_blas(plan, self.capacity, True, is_float):
@@ -167,7 +153,8 @@ cdef class Workspace:
         # One allocation, cut into the buffers.
         n = int(self.capacity)
         sizes = [item * n * plan.n_units] * 3 + [item * n * plan.n_outputs] * 4
-        sizes += [item * n, item * n * plan.n_inputs * gathers, item * plan.largest_block]
+        sizes += [item * n, item * n * plan.n_inputs * gathers, item * n * plan.n_inputs * plan.reads_columns]
+        sizes += [item * max(plan.largest_block, n * plan.n_room_columns)]
         sizes += [sizeof(Py_ssize_t) * n] * 2 + [sizeof(double) * (n // GROUP + 1)]
         starts = list(accumulate((size + ALIGNMENT - 1) // ALIGNMENT * ALIGNMENT for size in [0, *sizes]))
         self._memory = np.zeros(starts[len(sizes)] + ALIGNMENT, np.uint8)
@@ -177,9 +164,143 @@ cdef class Workspace:
         self.z, self.slope, self.delta = _pointer(places[0]), _pointer(places[1]), _pointer(places[2])
         self.raw, self.seed = _pointer(places[3]), _pointer(places[4])
         self.scratch, self.target = _pointer(places[5]), _pointer(places[6])
-        self.weight, self.rows, self.room = _pointer(places[7]), _pointer(places[8]), _pointer(places[9])
-        self.starts, self.stops = <Py_ssize_t*> _pointer(places[10]), <Py_ssize_t*> _pointer(places[11])
-        self.sums = <double*> _pointer(places[12])
+        self.weight, self.rows = _pointer(places[7]), _pointer(places[8])
+        self.columns, self.room = _pointer(places[9]), _pointer(places[10])
+        self.starts, self.stops = <Py_ssize_t*> _pointer(places[11]), <Py_ssize_t*> _pointer(places[12])
+        self.sums = <double*> _pointer(places[13])
+
+
+class _Tables:
+    """The rows of the tables of a plan, in the order of the fields of their structs."""
+
+    def __init__(self, n_inputs, layers):
+        n_units = sum(len(layer["activations"]) for layer in layers)
+        self.layers = [[n_inputs, -1, -1, 0, 0, 0, 0, 0]]
+        self.blocks, self.spans, self.pieces, self.cells, self.weight_ranges = [], [], [], [], []
+        self.numbers = [0]                              # of the layers given; those taken apart have none
+        self.layer_of = np.zeros(n_units, np.int32)     # of each unit
+        self.is_alone = np.zeros(n_units, bool)         # whether its signals are a column
+        self.heard_by = []                              # for each sparse block of units: the layers it hears
+        self.column = self.n_parameters = self.n_cells = self.n_room_columns = 0
+        for layer in layers:
+            self._add(layer)
+
+    def _add(self, layer):
+        names, sources, masks = layer["activations"], layer["sources"], layer["masks"]
+        sizes = [self.layers[0 if source == EARLIER else self.numbers[source]][0] for source in sources]
+        start = self.n_parameters
+        stop = start + sum(_count(mask, size * len(names)) for mask, size in zip(masks, sizes))
+        if layer.get("apart"):
+            for j, name in enumerate(names):
+                parts = [_row(mask, j) for mask in masks]
+                heard = [(source, part) for source, part in zip(sources, parts) if len(part[1])]
+                self._add_layer([name], heard, stop + j if layer["bias"] else -1)
+        else:
+            self._add_layer(names, list(zip(sources, masks)), stop if layer["bias"] else -1)
+            self.numbers.append(len(self.layers) - 1)
+        self.weight_ranges.append((start, stop))
+        self.n_parameters = stop + len(names) * layer["bias"]
+
+    def _add_layer(self, names, heard, bias):
+        """One layer of the plan: its blocks, pieces and spans."""
+        number, n_units, first_block, first_span = len(self.layers), len(names), len(self.blocks), len(self.spans)
+        self.layer_of[self.column : self.column + n_units] = number
+        self.is_alone[self.column : self.column + n_units] = n_units == 1
+        for source, mask in heard:
+            if isinstance(mask, tuple):
+                self._add_sparse(source, number, n_units, *mask)
+            else:
+                self._add_matrix(self.numbers[source], number, n_units, mask)
+        if bias >= 0:
+            self.pieces[len(self.pieces) - 1][3] = n_units
+            self.pieces[len(self.pieces) - 1][6] = bias
+        first = 0
+        for name, run in groupby(names):
+            n = len(list(run))
+            self.spans.append((CODES[name], first, n))
+            first += n
+        n_blocks, n_spans = len(self.blocks) - first_block, len(self.spans) - first_span
+        self.layers.append([n_units, self.column, bias, first_block, n_blocks, first_span, n_spans, 0])
+        self.column += n_units
+
+    def _add_matrix(self, source, number, n_out, mask):
+        n_in, offset, block = self.layers[source][0], self.n_parameters, len(self.blocks)
+        row = [DENSE, source, number, n_in, n_out, offset, n_in * n_out, -1, 0, 0, 0, 0, 0, 0]
+        if mask is None:
+            self.pieces += _cut(block, n_in, n_out, offset)
+        else:
+            present = np.flatnonzero(mask).astype(np.int32)
+            row[0], row[6], row[7] = MASKED, len(present), self._keep(present)
+            self.pieces.append([block, 0, n_in, 0, offset, len(present), offset + len(present)])
+        self.blocks.append(row)
+        self.n_parameters += row[6]
+
+    def _add_sparse(self, source, number, n_out, starts, heard):
+        """Where a unit heard is not alone in its layer, `heard` are numbers of columns to be laid out."""
+        n_in, n_weights, offset, source_offset, n_sources = self.column, len(heard), self.n_parameters, 0, 0
+        if source == 0:
+            n_in = n_room = self.layers[0][0]
+        else:
+            source = 1
+            layers = np.sort(self.layer_of[heard])   # np.unique takes longer
+            self.heard_by.append((len(self.blocks), layers[np.diff(layers, prepend=-1) > 0]))
+            if not self.is_alone[heard].all():
+                units, heard = np.unique(heard, return_inverse=True)
+                layers = self.layer_of[units]
+                within = units - np.array([self.layers[layer][1] for layer in layers])
+                n_sources, source_offset = len(units), self._keep(np.column_stack([layers, within]).ravel())
+            n_room = n_sources
+        cells, starts = self._keep(heard), self._keep(starts)
+        self.pieces.append([len(self.blocks), 0, n_in, 0, offset, n_weights, offset + n_weights])
+        self.blocks.append(
+            [SPARSE, source, number, n_in, n_out, offset, n_weights, cells, 0, 0, 0, starts, source_offset, n_sources]
+        )
+        self.n_parameters += n_weights
+        self.n_room_columns = max(self.n_room_columns, 1 + n_room)   # and the column of a target
+
+    def _keep(self, integers):
+        """Place among the cells."""
+        self.cells.append(np.asarray(integers, np.int32))
+        self.n_cells += len(integers)
+        return self.n_cells - len(integers)
+
+    def outputs(self, runs):
+        """Runs of units, cut where layers end."""
+        rows, column = [], 0
+        for first, n in runs:
+            while n:
+                layer = self.layer_of[first]
+                within = first - self.layers[layer][1]
+                part = min(n, self.layers[layer][0] - within)
+                rows.append((int(layer), within, part, column))
+                first, n, column = first + part, n - part, column + part
+        return rows
+
+    def open(self):
+        """The last block to read a layer is, backwards, the first to bring it an error signal."""
+        heard_by = dict(self.heard_by)
+        opening = np.full(len(self.layers), -1) if heard_by else [-1] * len(self.layers)
+        for number, block in enumerate(self.blocks):
+            opening[heard_by[number] if number in heard_by else block[1]] = number
+        for layer in range(1, len(self.layers)):
+            self.layers[layer][7] = opening[layer] >= 0
+        for number, block in enumerate(self.blocks):
+            if number in heard_by:
+                opened = heard_by[number][opening[heard_by[number]] == number]
+                block[9], block[10] = self._keep(opened), len(opened)
+            elif block[0] != SPARSE:
+                block[8] = opening[block[1]] == number
+
+
+def _count(mask, n_cells):
+    """Weights of a block with this mask."""
+    return n_cells if mask is None else len(mask[1]) if isinstance(mask, tuple) else np.count_nonzero(mask)
+
+
+def _row(mask, j):
+    """What unit j hears, of a sparse mask, as a mask of its own."""
+    heard = mask[1][mask[0][j] : mask[0][j + 1]]
+    return (0, len(heard)), heard
 
 
 cdef bint needs_blas(Plan plan, Py_ssize_t n_rows, bint trans_a, bint is_float):
@@ -192,6 +313,8 @@ cdef bint needs_blas(Plan plan, Py_ssize_t n_rows, bint trans_a, bint is_float):
     for p in range(plan.n_pieces):
         piece = &plan.pieces[p]
         block = &plan.blocks[piece.block]
+        if block.kind == SPARSE:
+            continue
         n_in = piece.n_rows if trans_a else block.n_in
         if is_float and beyond_reach(trans_a, n_in, block.n_out, n_rows, single):
             return True
@@ -211,11 +334,11 @@ def aligned(vector, dtype):
 
 
 def _cut(block, n_in, n_out, offset):
-    """Pieces of a dense block: block, first row, rows, biases, first weight, weights."""
+    """Pieces of a dense block: block, first row, rows, biases, first weight, weights, first bias."""
     n_pieces = max(1, min(MAX_PIECES, n_in * n_out // MIN_PIECE, n_in // 8))
     cuts = [8 * (k * n_in // (8 * n_pieces)) for k in range(n_pieces)] + [n_in]   # whole tiles
     return [
-        [block, start, stop - start, 0, offset + start * n_out, (stop - start) * n_out]
+        [block, start, stop - start, 0, offset + start * n_out, (stop - start) * n_out, offset + stop * n_out]
         for start, stop in zip(cuts, cuts[1:])
     ]
 

@@ -127,7 +127,7 @@ cdef void gradient(
     """dE/dw_ji = sum_n delta_j z_i   (5.53) of one piece, over all rows of the chunk: added to g, or set if `fresh`."""
     cdef Block* block = &plan.blocks[piece.block]
     cdef const floating* delta = <const floating*> ws.delta + plan.layers[block.target].column * chunk.n
-    cdef floating* biases = g + piece.start + piece.n_weights
+    cdef floating* biases = g + piece.bias_start
     if block.source > 0:
         accumulate(
             plan, piece, g, fresh, ws.room, chunk,

@@ -71,6 +71,16 @@ typedef struct {
         void (*sgd)(real rate, real momentum, int nesterov, const real *g, real *v, real *w, ptrdiff_t n);      \
         void (*adam)(real rate, double beta_1, double beta_2, real epsilon, const real *g, real *m, real *v,    \
                      real *w, ptrdiff_t n);                                                                     \
+        /* Signals as columns of n samples: column c of z begins at c * ld.                                     \
+         * a += sum over e of w[e] times column at[e] of z */                                                   \
+        void (*sum_columns)(ptrdiff_t n_heard, const real *w, const int *at, const real *z, ptrdiff_t ld,       \
+                            real *a, ptrdiff_t n);                                                              \
+        /* column at[e] of error += w[e] delta, for every e */                                                  \
+        void (*add_to_columns)(ptrdiff_t n_heard, const real *w, const int *at, const real *delta,              \
+                               real *error, ptrdiff_t ld, ptrdiff_t n);                                         \
+        /* g[e] += column at[e] of z times delta, for every e */                                                \
+        void (*dot_columns)(ptrdiff_t n_heard, const int *at, const real *z, ptrdiff_t ld,                      \
+                            const real *delta, real *g, ptrdiff_t n);                                           \
     } NAME
 
 BPNET_DECLARE_KERNELS(float, bpnet_kernels_f32);

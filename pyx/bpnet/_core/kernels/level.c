@@ -21,6 +21,7 @@
 #include "products.inc"
 #include "rows.inc"
 #include "online.inc"
+#include "columns.inc"
 #undef real
 #undef NAME
 #undef BPNET_DOUBLE
@@ -33,12 +34,15 @@
 #include "products.inc"
 #include "rows.inc"
 #include "online.inc"
+#include "columns.inc"
 #undef real
 #undef NAME
 #undef BPNET_DOUBLE
 
 #define TABLE(suffix)                                                                                           \
     {exp_##suffix, log1p_##suffix, activate_##suffix, curve_##suffix, chain_##suffix, axpy_##suffix,      \
-     product_##suffix, REACH_##suffix, add_rows_##suffix, gather_##suffix, forward_row_##suffix, backward_row_##suffix, decay_##suffix, sgd_##suffix, adam_##suffix}
+     product_##suffix, REACH_##suffix, add_rows_##suffix, gather_##suffix, forward_row_##suffix,            \
+     backward_row_##suffix, decay_##suffix, sgd_##suffix, adam_##suffix, sum_columns_##suffix,             \
+     add_to_columns_##suffix, dot_columns_##suffix}
 
 const bpnet_kernels CONCAT(bpnet_kernels_, BPNET_LEVEL) = {STRING(BPNET_LEVEL), TABLE(f32), TABLE(f64)};

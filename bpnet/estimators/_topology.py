@@ -1,0 +1,45 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The parameter `topology` of the estimators meets the data."""
+
+from bpnet.layers import Layer
+from bpnet.topology import Topology
+
+
+def bind(topology, n_features, n_outputs, out_activation):
+    """The topology for these data, or the one that has these hidden layers.
+
+    Parameters
+    ----------
+    topology : Topology or sequence of Layer
+    n_features, n_outputs : int
+    out_activation : str
+        What the loss wants of all outputs.
+
+    Raises
+    ------
+    ValueError
+        For a topology of other numbers of inputs and outputs, or with other activations of the outputs.
+    TypeError
+        For anything else than layers in the sequence.
+    """
+    if not isinstance(topology, Topology):
+        return Topology(n_features, _close(list(topology), n_outputs, out_activation))
+    if topology.n_inputs != n_features:
+        raise ValueError(f"topology has {topology.n_inputs} inputs, but X has {n_features} features")
+    if topology.n_outputs != n_outputs:
+        raise ValueError(f"topology has {topology.n_outputs} outputs, but y needs {n_outputs}")
+    if strange := sorted(set(topology.out_activations) - {out_activation}):
+        raise ValueError(
+            f"expected a topology whose outputs have the activation {out_activation!r}, got {', '.join(strange)}"
+        )
+    return topology
+
+
+def _close(layers, n_outputs, out_activation):
+    """The layers and the output layer."""
+    for layer in layers:
+        if not isinstance(layer, Layer):
+            raise TypeError(f"expected topology to be a Topology or a list of Layer, got {layer!r} in it")
+    is_open = bool(layers) and layers[-1].n_units is None
+    last = layers.pop() if is_open else Layer(None)
+    return [*layers, Layer(n_outputs, out_activation, last.sources, last.name, last.mask, last.bias)]

@@ -11,11 +11,24 @@ _HOME = {
     "Network": "bpnet.network",
     "Topology": "bpnet.topology",
     "check_gradient": "bpnet.checks",
+    "check_hessian": "bpnet.checks",
+    "check_jacobian": "bpnet.checks",
     "show_config": "bpnet._config",
     "train": "bpnet.training",
 }
 
-__all__ = ["Layer", "MLPClassifier", "MLPRegressor", "Network", "Topology", "check_gradient", "show_config", "train"]
+__all__ = [
+    "Layer",
+    "MLPClassifier",
+    "MLPRegressor",
+    "Network",
+    "Topology",
+    "check_gradient",
+    "check_hessian",
+    "check_jacobian",
+    "show_config",
+    "train",
+]
 
 
 def __getattr__(name):

@@ -149,13 +149,18 @@ cdef class Workspace:
         The most rows the caller will ever want at once; less is allocated where full speed needs less.
     gathers : bool, default=True
         Whether inputs are copied together: not where rows lie side by side, nor where CSR rows meet their weights.
+    second_order : bool, default=False
+        Whether there are buffers for the R sweeps.
     """
 
-    def __init__(self, Plan plan not None, dtype, Py_ssize_t n_rows, bint gathers=True):
+    def __init__(
+        self, Plan plan not None, dtype, Py_ssize_t n_rows, bint gathers=True, bint second_order=False
+    ):
         self.plan = plan
         self.dtype = np.dtype(dtype)
         item = self.dtype.itemsize
-        row_bytes = item * (3 * plan.n_units + plan.n_inputs)
+        n_signals = 7 if second_order else 3
+        row_bytes = item * (n_signals * plan.n_units + plan.n_inputs)
         fitting = min(max(CHUNK_BYTES // row_bytes, MIN_ROWS), MAX_ROWS)
         self.capacity = max(1, min(n_rows, fitting))
         # One allocation, cut into the buffers.
@@ -163,6 +168,8 @@ cdef class Workspace:
         sizes = [item * n * plan.n_units] * 3 + [item * n * plan.n_outputs] * 4
         sizes += [item * n, item * n * plan.n_inputs * gathers, item * plan.largest_block]
         sizes += [sizeof(Py_ssize_t) * n] * 2 + [sizeof(double) * (n // GROUP + 1)]
+        if second_order:
+            sizes += [item * n * plan.n_units] * 4 + [item * n * plan.n_outputs] * 2
         starts = list(accumulate((size + ALIGNMENT - 1) // ALIGNMENT * ALIGNMENT for size in [0, *sizes]))
         self._memory = np.zeros(starts[len(sizes)] + ALIGNMENT, np.uint8)
         cdef size_t base = self._memory.ctypes.data
@@ -174,6 +181,10 @@ cdef class Workspace:
         self.weight, self.rows, self.room = _pointer(places[7]), _pointer(places[8]), _pointer(places[9])
         self.starts, self.stops = <Py_ssize_t*> _pointer(places[10]), <Py_ssize_t*> _pointer(places[11])
         self.sums = <double*> _pointer(places[12])
+        if second_order:
+            self.bend, self.ra = _pointer(places[13]), _pointer(places[14])
+            self.rz, self.rdelta = _pointer(places[15]), _pointer(places[16])
+            self.r_raw, self.r_seed = _pointer(places[17]), _pointer(places[18])
 
 
 def _cut(block, n_in, n_out, offset):

@@ -48,7 +48,7 @@ def products(
     if directions.ndim != 2 or directions.shape[1] != plan.n_parameters or directions.dtype != data.dtype:
         expected = f"directions of shape (n_directions, {plan.n_parameters}) and type {data.dtype}"
         raise ValueError(f"expected {expected}, got {directions.shape} and {directions.dtype}")
-    out = np.zeros(directions.shape, data.dtype)
+    out = (np.empty if data.n_rows else np.zeros)(directions.shape, data.dtype)
     ws = Workspace(plan, data.dtype, data.n_rows, data.gathers(False), second_order=True)
     reading = RAW if reads_raw else OUTPUT
     if not len(directions):
@@ -81,7 +81,9 @@ cdef int _products(
                     if whole:   # Gauss-Newton needs no error signals
                         read_loss(plan, loss, ws, &chunk, 1.0, weights)
                         backward(plan, weights, ws, &chunk, reading)
-                _add_product(plan, loss, reading, weights, &directions[k, 0], ws, &chunk, whole, &out[k, 0])
+                _add_product(
+                    plan, loss, reading, weights, &directions[k, 0], ws, &chunk, start == 0, whole, &out[k, 0]
+                )
                 k += 1
                 if k == directions.shape[0]:
                     k = 0
@@ -91,12 +93,12 @@ cdef int _products(
 
 cdef void _add_product(
     Plan plan, Loss loss, Reading reading, const floating* w, const floating* v, Workspace ws, const Chunk* chunk,
-    bint whole, floating* hv,
+    bint fresh, bint whole, floating* hv,
 ) noexcept nogil:
-    """hv += H v over the rows of the chunk, whose plain sweeps are done."""
+    """hv += H v over the rows of the chunk, whose plain sweeps are done; = if `fresh`."""
     cdef int p
     r_forward(plan, w, v, ws, chunk, reading)
     r_read_loss(plan, loss, ws, chunk, reading, w)
     r_backward(plan, w, v if whole else NULL, ws, chunk, reading)
     for p in range(plan.n_pieces):
-        r_gradient(plan, ws, chunk, &plan.pieces[p], hv, whole)
+        r_gradient(plan, ws, chunk, &plan.pieces[p], hv, fresh, whole)

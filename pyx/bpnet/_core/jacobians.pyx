@@ -13,13 +13,15 @@ from cpython.exc cimport PyErr_CheckSignals
 from cython cimport floating
 from libc.string cimport memcpy, memset
 
+from bpnet._core cimport kernels
 from bpnet._core.blocks cimport accumulate, accumulate_sparse, backpropagate, propagate
 from bpnet._core.data cimport Chunk, Data, load
+from bpnet._core.kernels cimport BPNET_SOFTMAX
 from bpnet._core.plan cimport Block, Layer, Output, Piece, Plan, Workspace
 from bpnet._core.sweeps cimport OUTPUT, RAW, Reading, chain, forward, read_outputs
 
 #: Signals of a chunk should stay in a core's second-level cache ...
-DEF CHUNK_BYTES = 512 * 1024
+DEF CHUNK_BYTES = 256 * 1024
 #: ... but products of fewer rows spend their time packing the weights.
 DEF MIN_ROWS = 256
 
@@ -216,9 +218,14 @@ cdef void _chain_each(
     cdef Py_ssize_t i, k, m = layer.n_units
     cdef const floating* z = <const floating*> ws.z + layer.column * n
     cdef const floating* slope = <const floating*> ws.slope + layer.column * n
+    cdef bint is_softmax = plan.spans[layer.first_span].activation == BPNET_SOFTMAX
     for i in range(n):
         for k in range(n_sweeps):
-            chain(plan, layer, z + i * m, slope + i * m, signal + (i * n_sweeps + k) * m, 1)
+            if is_softmax:
+                chain(plan, layer, z + i * m, slope + i * m, signal, 1)
+            else:
+                kernels.chain(slope + i * m, signal, m)
+            signal += m
 
 
 cdef void _add_units(Plan plan, int l, floating* delta, int n) noexcept nogil:

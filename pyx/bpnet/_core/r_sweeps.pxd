@@ -16,5 +16,5 @@ cdef void r_backward(
     Plan plan, const floating* w, const floating* v, Workspace ws, const Chunk* chunk, Reading reading
 ) noexcept nogil
 cdef void r_gradient(
-    Plan plan, Workspace ws, const Chunk* chunk, const Piece* piece, floating* hv, bint whole
+    Plan plan, Workspace ws, const Chunk* chunk, const Piece* piece, floating* hv, bint fresh, bint whole
 ) noexcept nogil

@@ -121,24 +121,27 @@ cdef void r_backward(
 
 
 cdef void r_gradient(
-    Plan plan, Workspace ws, const Chunk* chunk, const Piece* piece, floating* hv, bint whole
+    Plan plan, Workspace ws, const Chunk* chunk, const Piece* piece, floating* hv, bint fresh, bint whole
 ) noexcept nogil:
-    """(H v)_ji += sum_n R{delta_j} z_i + delta_j R{z_i} for one piece of w; the second term where `whole`."""
+    """(H v)_ji += sum_n R{delta_j} z_i + delta_j R{z_i} for one piece of w, or = if `fresh`; the second where `whole`."""
     cdef Block* block = &plan.blocks[piece.block]
     cdef Py_ssize_t target = plan.layers[block.target].column * chunk.n
     cdef Py_ssize_t source = plan.layers[block.source].column * chunk.n
     cdef const floating* delta = <const floating*> ws.delta + target
     cdef const floating* rdelta = <const floating*> ws.rdelta + target
+    cdef floating* biases = hv + piece.start + piece.n_weights
     if block.source > 0:
-        accumulate(plan, piece, hv, False, ws.room, chunk, <const floating*> ws.z + source, rdelta)
+        accumulate(plan, piece, hv, fresh, ws.room, chunk, <const floating*> ws.z + source, rdelta)
         if whole:
             accumulate(plan, piece, hv, False, ws.room, chunk, <const floating*> ws.rz + source, delta)
     elif chunk.x != NULL:
-        accumulate(plan, piece, hv, False, ws.room, chunk, <const floating*> chunk.x, rdelta)
+        accumulate(plan, piece, hv, fresh, ws.room, chunk, <const floating*> chunk.x, rdelta)
     elif piece.first_row == 0:
-        accumulate_sparse(block, hv, False, chunk, rdelta)
+        accumulate_sparse(block, hv, fresh, chunk, rdelta)
     if piece.n_biases:
-        kernels.add_rows(rdelta, hv + piece.start + piece.n_weights, chunk.n, piece.n_biases)
+        if fresh:
+            memset(biases, 0, piece.n_biases * sizeof(floating))
+        kernels.add_rows(rdelta, biases, chunk.n, piece.n_biases)
 
 
 cdef void _add_bend(

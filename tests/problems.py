@@ -138,9 +138,7 @@ class Problem:
     def at(self, w, rows=slice(None), X=None):
         s = None if self.s is None else self.s[rows]
         X = self.X[rows] if X is None else X
-        return reference.evaluate(
-            self.n_inputs, self.layers, self.outputs, self.reference_loss, w, X, self.y[rows], s
-        )
+        return reference.evaluate(self.n_inputs, self.layers, self.outputs, self.reference_loss, w, X, self.y[rows], s)
 
     def along(self, v):
         """Derivatives of all results along a direction in w, each exact to rounding."""

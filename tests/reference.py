@@ -5,8 +5,8 @@ No matrices, no matched pairs of activation and loss, no bpnet import: E is a fu
 formula, dE/dz is derived from that, and every delta is h'(a) times the error that arrives. A layer is a dict with
 `name`, `n_units`, `activation` (a name, or one per unit), `sources` (names), and perhaps `mask` and `bias`.
 
-Parameters and inputs may be complex: with an imaginary part of 1e-30 times a direction, the imaginary part of any result
-is 1e-30 times its exact derivative along it.
+Parameters and inputs may be complex: with an imaginary part of 1e-30 times a direction, the imaginary part of any
+result is 1e-30 times its exact derivative along it.
 """
 
 import cmath

@@ -11,8 +11,8 @@ from numpy.testing import assert_array_equal
 from problems import CATALOGUE, GRAPHS, LOSSES, assert_near, make, random_problems
 
 from bpnet import Network, Topology
-from bpnet._core.data import Data
 from bpnet._core.curvature_products import products
+from bpnet._core.data import Data
 from bpnet._core.plan import Workspace
 
 # As for the gradient, with a factor 10 for the second pair of sweeps.
@@ -116,9 +116,7 @@ def test_sparse_input_has_the_products_of_dense_input(graph, dtype):
     X = np.where(np.abs(problem.X) > 0.5, problem.X, 0)
     net, v = problem.net(dtype), directions_for(problem)
     for method in (net.hessian_product, net.gauss_newton_product):
-        assert_near(
-            method(sp.csr_array(X), problem.y, v, problem.s), method(X, problem.y, v, problem.s), SAME[dtype]
-        )
+        assert_near(method(sp.csr_array(X), problem.y, v, problem.s), method(X, problem.y, v, problem.s), SAME[dtype])
 
 
 @pytest.mark.parametrize("graph", GRAPHS)
@@ -144,7 +142,9 @@ def test_row_of_weight_zero_is_absent_even_if_its_loss_overflows(loss, dtype):
 def test_class_numbers_stand_for_their_0_1_targets():
     problem, classes = make("chain", loss="multinomial"), np.array([0, 1, 1, 0, 1, 1, 0])
     net, v = problem.net(), directions_for(problem)
-    assert_array_equal(net.hessian_product(problem.X, classes, v), net.hessian_product(problem.X, np.eye(2)[classes], v))
+    assert_array_equal(
+        net.hessian_product(problem.X, classes, v), net.hessian_product(problem.X, np.eye(2)[classes], v)
+    )
 
 
 def test_no_samples_have_no_curvature(dtype):

@@ -27,9 +27,7 @@ def test_columns_are_exact_and_symmetric(arguments):
 
 
 @pytest.mark.parametrize("method", METHODS)
-@pytest.mark.parametrize(
-    ("graph", "loss"), [("skip to the output", "multinomial"), ("outputs that feed on", "binary")]
-)
+@pytest.mark.parametrize(("graph", "loss"), [("skip to the output", "multinomial"), ("outputs that feed on", "binary")])
 def test_every_method_keeps_its_promise(method, graph, loss, dtype):
     problem = make(graph, "tanh", loss, weighted=True)
     net = problem.net(dtype)

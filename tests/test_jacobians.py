@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Jacobians of every kind of network against complex steps through the network unit by unit, and against differences."""
+"""Jacobians of every kind of network against complex steps through the network unit by unit, and differences."""
 
 import numpy as np
 import pytest

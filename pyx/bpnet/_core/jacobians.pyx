@@ -138,6 +138,7 @@ cdef void _sweep_backward(
     cdef Layer* layer
     cdef Block* block
     cdef floating* d
+    cdef floating* error
     cdef Chunk rows = _rows(n * plan.n_outputs)
     for l in range(plan.n_layers - 1, 0, -1):
         layer = &plan.layers[l]
@@ -155,9 +156,8 @@ cdef void _sweep_backward(
         for b in range(layer.first_block, layer.first_block + layer.n_blocks):
             block = &plan.blocks[b]
             if block.source > 0:
-                backpropagate(
-                    plan, block, w, ws.room, &rows, <const floating*> d, delta + plan.layers[block.source].column * rows.n
-                )
+                error = delta + plan.layers[block.source].column * rows.n
+                backpropagate(plan, block, w, ws.room, &rows, <const floating*> d, error)
             elif out != NULL:
                 backpropagate(plan, block, w, ws.room, &rows, <const floating*> d, out)
     if out != NULL and not plan.layers[0].is_read:
@@ -215,12 +215,12 @@ cdef void _chain_each(
     Plan plan, const Layer* layer, Workspace ws, int n, int n_sweeps, floating* signal
 ) noexcept nogil:
     """Multiply the rows of all sweeps by the slopes of their sample."""
-    cdef Py_ssize_t i, k, m = layer.n_units
+    cdef Py_ssize_t i, _k, m = layer.n_units
     cdef const floating* z = <const floating*> ws.z + layer.column * n
     cdef const floating* slope = <const floating*> ws.slope + layer.column * n
     cdef bint is_softmax = plan.spans[layer.first_span].activation == BPNET_SOFTMAX
     for i in range(n):
-        for k in range(n_sweeps):
+        for _k in range(n_sweeps):
             if is_softmax:
                 chain(plan, layer, z + i * m, slope + i * m, signal, 1)
             else:

@@ -2,8 +2,8 @@
 """The sweeps differentiated along a direction v in w: R{x} = d/dt x(w + t v) at t = 0, for any signal x.
 
 Each product of a block gives two by the product rule, R{z W} = z V + R{z} W, and so on; R of the inputs is zero. The
-plain sweeps have gone before and left z, slope, delta and bend = h''(a) dE/dz in a workspace with room for second order;
-one pair of them serves any number of directions.
+plain sweeps have gone before and left z, slope, delta and bend = h''(a) dE/dz in a workspace with room for second
+order; one pair of them serves any number of directions.
 
 Pearlmutter, Fast exact multiplication by the Hessian, Neural Computation 6 (1994); Bishop (2006), section 5.4.6.
 Without what v does to the backward sweep, and without bend, R{delta} is J' L J v: the Gauss-Newton product.
@@ -123,7 +123,10 @@ cdef void r_backward(
 cdef void r_gradient(
     Plan plan, Workspace ws, const Chunk* chunk, const Piece* piece, floating* hv, bint fresh, bint whole
 ) noexcept nogil:
-    """(H v)_ji += sum_n R{delta_j} z_i + delta_j R{z_i} for one piece of w, or = if `fresh`; the second where `whole`."""
+    """(H v)_ji += sum_n R{delta_j} z_i + delta_j R{z_i} for one piece of w, or = if `fresh`.
+
+    The second term only where `whole`.
+    """
     cdef Block* block = &plan.blocks[piece.block]
     cdef Py_ssize_t target = plan.layers[block.target].column * chunk.n
     cdef Py_ssize_t source = plan.layers[block.source].column * chunk.n

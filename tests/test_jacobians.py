@@ -127,3 +127,26 @@ def test_what_makes_no_sense_is_refused(method):
         getattr(net, method)(np.ones((2, 3)))
     with pytest.raises(ValueError, match="expected finite numbers in X"):
         getattr(net, method)(np.full((2, 4), np.nan))
+
+
+@pytest.mark.parametrize("sizes", [[6, 5, 4, 3], [6, 5, 3], [3, 1, 1, 3], [20, 9, 5]], ids=str)
+@pytest.mark.parametrize(("out", "of"), [("identity", "output"), ("tanh", "raw"), ("softmax", "raw")])
+def test_shortcut_before_linear_outputs_changes_nothing(sizes, out, of, dtype, rng):
+    """Many rows take it, few do not."""
+    net = Network(Topology.layered(sizes, "tanh", out), dtype=dtype, random_state=0)
+    X = rng.normal(size=(700, sizes[0]))
+    assert_near(net.jacobian(X, of), np.concatenate([net.jacobian(row[None], of) for row in X]), SAME[dtype])
+
+
+def test_shortcut_goes_through_skips_and_masks(rng):
+    mask = rng.random((4, 3)) < 0.5
+    layers = [
+        Layer(4, "tanh", name="p"),
+        Layer(3, "silu", ("p", "input"), "q", mask={"p": mask}),
+        Layer(3, "gelu", ("q", "p", "input"), "r", mask={"input": rng.random((3, 3)) < 0.5}),
+        Layer(2, "identity", "r"),
+    ]
+    net = Network(Topology(3, layers), random_state=0)
+    X = rng.normal(size=(100, 3))
+    assert_near(net.jacobian(X), np.concatenate([net.jacobian(row[None]) for row in X]), 1e-13)
+    assert check_jacobian(net, X) < 1e-7

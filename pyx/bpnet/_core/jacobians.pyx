@@ -2,7 +2,9 @@
 """Jacobians of the outputs: one backward sweep per output, or one forward sweep per input where these are fewer.
 
 All sweeps of a chunk run at once: a signal has a row for each pair of a sample and an output (or input), so weights
-meet all of them in one product, and the last product of the backward sweeps writes the Jacobian itself.
+meet all of them in one product, and the last product of the backward sweeps writes the Jacobian itself. In front of
+linear outputs sits a shortcut, the *head*: the deltas of the layer they hear are h'_j w_jk, so what that layer brings
+to the one before is h' times a matrix that is the same for all samples, sum_j h'_j (w_jk w_ij).
 """
 
 import numpy as np
@@ -16,14 +18,18 @@ from libc.string cimport memcpy, memset
 from bpnet._core cimport kernels
 from bpnet._core.blocks cimport accumulate, accumulate_sparse, backpropagate, propagate
 from bpnet._core.data cimport Chunk, Data, load
-from bpnet._core.kernels cimport BPNET_SOFTMAX
+from bpnet._core.kernels cimport BPNET_IDENTITY, BPNET_SOFTMAX
 from bpnet._core.plan cimport Block, Layer, Output, Piece, Plan, Workspace
+from bpnet._core.products cimport beyond_reach, product
 from bpnet._core.sweeps cimport OUTPUT, RAW, Reading, chain, forward, read_outputs
 
 #: Signals of a chunk should stay in a core's second-level cache ...
 DEF CHUNK_BYTES = 256 * 1024
 #: ... but products of fewer rows spend their time packing the weights.
 DEF MIN_ROWS = 256
+#: The head pays where its matrices stay in the second-level cache, 64 K numbers, and many samples share their making.
+DEF HEAD_SIZE = 64 * 1024
+DEF HEAD_ROWS = 4
 
 
 def jacobian(Plan plan not None, w, Data data not None, bint raw=False):
@@ -41,13 +47,16 @@ def jacobian(Plan plan not None, w, Data data not None, bint raw=False):
     out = np.empty((data.n_rows, plan.n_outputs, plan.n_inputs), data.dtype)
     is_forward = plan.n_inputs < plan.n_outputs
     ws, signals, seeds = _room(plan, data, plan.n_inputs if is_forward else plan.n_outputs, is_forward)
-    reading = RAW if raw else OUTPUT
+    reading = RAW if raw or _is_linear(plan) else OUTPUT
+    head = None
+    if reading == RAW and not is_forward:
+        head = np.zeros(_head_size(plan, data.n_rows), data.dtype)
     if data.n_rows == 0:
         return out
     if data.dtype == np.float32:
-        _jacobian[float](plan, w, data, ws, reading, is_forward, signals, seeds, out)
+        _jacobian[float](plan, w, data, ws, reading, is_forward, signals, seeds, head, out)
     else:
-        _jacobian[double](plan, w, data, ws, reading, is_forward, signals, seeds, out)
+        _jacobian[double](plan, w, data, ws, reading, is_forward, signals, seeds, head, out)
     return out
 
 
@@ -80,13 +89,101 @@ def _room(Plan plan, Data data, n_seeds, is_forward):
     return ws, signals, seeds
 
 
+cdef bint _is_linear(Plan plan):
+    """Whether z of all outputs is their a."""
+    cdef int o, s
+    cdef Layer* layer
+    for o in range(plan.n_output_spans):
+        layer = &plan.layers[plan.outputs[o].layer]
+        for s in range(layer.first_span, layer.first_span + layer.n_spans):
+            if plan.spans[s].activation != BPNET_IDENTITY:
+                return False
+    return True
+
+
+cdef Py_ssize_t _head_size(Plan plan, Py_ssize_t n_rows):
+    """Room for the head: what `_make_head` writes; 0 where it does not apply or does not pay."""
+    cdef Layer* last = &plan.layers[plan.n_layers - 1]
+    cdef Layer* source
+    cdef Py_ssize_t size
+    cdef int b, number = plan.blocks[last.first_block].source
+    if not plan.ends_plainly or last.n_blocks > 1 or number == 0:
+        return 0
+    for b in range(last.first_block):
+        if plan.blocks[b].source == number:
+            return 0
+    source = &plan.layers[number]
+    size = source.n_units
+    for b in range(source.first_block, source.first_block + source.n_blocks):
+        size += plan.blocks[b].n_in
+    size *= source.n_units * plan.n_outputs
+    if size > HEAD_SIZE or n_rows < HEAD_ROWS * source.n_units:
+        return 0
+    return size + plan.n_outputs * (plan.n_outputs + source.n_units)
+
+
+cdef void _make_head(Plan plan, const floating* w, Workspace ws, floating* head) noexcept nogil:
+    """For each block of the layer that the outputs hear the matrix (j, k, i) of w_jk w_ij; `head` comes full of zeros.
+
+    In front of them stand unit rows for the outputs, w_jk as (k, j), and rows (j, k) with w_jk at place j.
+    """
+    cdef int b, n_out = plan.n_outputs
+    cdef Py_ssize_t j, k
+    cdef Block block = plan.blocks[plan.layers[plan.n_layers - 1].first_block]
+    cdef Layer* layer = &plan.layers[block.source]
+    cdef Py_ssize_t m = layer.n_units
+    cdef floating* units = head
+    cdef floating* weights = units + n_out * n_out
+    cdef floating* spread = weights + n_out * m
+    cdef floating* matrix = spread + m * n_out * m
+    cdef Chunk rows = _rows(n_out)
+    for k in range(n_out):
+        units[k * n_out + k] = 1
+    backpropagate(plan, &block, w, ws.room, &rows, <const floating*> units, weights)
+    for j in range(m):
+        for k in range(n_out):
+            spread[(j * n_out + k) * m + j] = weights[k * m + j]
+    rows = _rows(<int> m * n_out)
+    for b in range(layer.first_block, layer.first_block + layer.n_blocks):
+        block = plan.blocks[b]
+        block.opens = True
+        backpropagate(plan, &block, w, ws.room, &rows, <const floating*> spread, matrix)
+        matrix += m * n_out * block.n_in
+
+
+cdef void _sweep_head(
+    Plan plan, const floating* w, Workspace ws, int n, const floating* head, floating* delta, floating* out
+) noexcept nogil:
+    """What the layer that the outputs hear brings to its sources: error signals, or the Jacobian itself."""
+    cdef int b, n_out = plan.n_outputs, columns
+    cdef int number = plan.blocks[plan.layers[plan.n_layers - 1].first_block].source
+    cdef Layer* layer = &plan.layers[number]
+    cdef Block* block
+    cdef floating* error
+    cdef int m = layer.n_units
+    cdef const floating* slope = <const floating*> ws.slope + layer.column * n
+    cdef const floating* matrix = head + n_out * (n_out + m + m * m)
+    for b in range(layer.first_block, layer.first_block + layer.n_blocks):
+        block = &plan.blocks[b]
+        columns = n_out * block.n_in
+        error = out if block.source == 0 else delta + plan.layers[block.source].column * n * n_out
+        product(
+            False, False, beyond_reach(False, n, columns, m, w), n, columns, m, slope, m, matrix, columns,
+            <const floating*> NULL if block.opens else <const floating*> error, columns, error,
+        )
+        matrix += m * columns
+
+
 cdef int _jacobian(
     Plan plan, const floating[::1] w, Data data, Workspace ws, Reading reading, bint is_forward,
-    floating[::1] signals, floating[:, :, ::1] seeds, floating[:, :, ::1] out,
+    floating[::1] signals, floating[:, :, ::1] seeds, floating[::1] head, floating[:, :, ::1] out,
 ) except -1:
     cdef Py_ssize_t start = 0
     cdef const floating* weights = &w[0]
+    cdef floating* matrices = &head[0] if head is not None and head.shape[0] else NULL
     cdef int n
+    if matrices != NULL:
+        _make_head(plan, weights, ws, matrices)
     cdef Chunk chunk
     while start < data.n_rows:
         PyErr_CheckSignals()
@@ -99,7 +196,7 @@ cdef int _jacobian(
                     plan, weights, ws, n, reading, &seeds[0, 0, 0], &signals[0], &seeds[1, 0, 0], &out[start, 0, 0]
                 )
             else:
-                _sweep_backward(plan, weights, ws, n, reading, &signals[0], &out[start, 0, 0])
+                _sweep_backward(plan, weights, ws, n, reading, matrices, &signals[0], &out[start, 0, 0])
             start += n
     return 0
 
@@ -118,7 +215,7 @@ cdef int _parameter_jacobian(
             n = <int> min(ws.capacity, data.n_rows - start)
             chunk = load(data, ws, NULL, start, n, 0, n, weights)
             forward(plan, weights, ws, &chunk, reading, True)
-            _sweep_backward(plan, weights, ws, n, reading, &signals[0], <floating*> NULL)
+            _sweep_backward(plan, weights, ws, n, reading, <floating*> NULL, &signals[0], <floating*> NULL)
             for i in range(n):
                 _outer_products(plan, ws, &chunk, i, &signals[0], &out[start + i, 0, 0])
             start += n
@@ -126,13 +223,15 @@ cdef int _parameter_jacobian(
 
 
 cdef void _sweep_backward(
-    Plan plan, const floating* w, Workspace ws, int n, Reading reading, floating* delta, floating* out
+    Plan plan, const floating* w, Workspace ws, int n, Reading reading, const floating* head, floating* delta,
+    floating* out,
 ) noexcept nogil:
     """delta = dz_k/da_j, or da_k/da_j, of all outputs k; out, unless NULL, the same to the inputs.
 
-    A layer's delta is (n n_outputs, n_units) row-major; z and slope are those of forward.
+    A layer's delta is (n n_outputs, n_units) row-major; z and slope are those of forward. With a head the outputs and
+    the layer they hear are passed over.
     """
-    cdef int l, b
+    cdef int l, b, passed = -1
     cdef bint has_slope
     cdef Py_ssize_t m
     cdef Layer* layer
@@ -140,8 +239,14 @@ cdef void _sweep_backward(
     cdef floating* d
     cdef floating* error
     cdef Chunk rows = _rows(n * plan.n_outputs)
+    if head != NULL:
+        passed = plan.blocks[plan.layers[plan.n_layers - 1].first_block].source
     for l in range(plan.n_layers - 1, 0, -1):
         layer = &plan.layers[l]
+        if l == passed:
+            _sweep_head(plan, w, ws, n, head, delta, out)
+        if l == passed or (head != NULL and l == plan.n_layers - 1):
+            continue
         m = layer.n_units
         d = delta + layer.column * rows.n
         has_slope = reading == OUTPUT or layer.is_read

@@ -11,6 +11,8 @@ _HOME = {
     "Network": "bpnet.network",
     "Topology": "bpnet.topology",
     "check_gradient": "bpnet.checks",
+    "check_hessian": "bpnet.checks",
+    "check_jacobian": "bpnet.checks",
     "show_config": "bpnet._config",
     "train": "bpnet.training",
 }
@@ -18,7 +20,18 @@ _HOME = {
 # Modules that are reached as `bpnet.name` without an import of their own.
 _MODULES = ("diagnostics",)
 
-__all__ = ["Layer", "MLPClassifier", "MLPRegressor", "Network", "Topology", "check_gradient", "show_config", "train"]
+__all__ = [
+    "Layer",
+    "MLPClassifier",
+    "MLPRegressor",
+    "Network",
+    "Topology",
+    "check_gradient",
+    "check_hessian",
+    "check_jacobian",
+    "show_config",
+    "train",
+]
 
 
 def __getattr__(name):

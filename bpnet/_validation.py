@@ -73,6 +73,21 @@ def as_targets(y, n_samples, n_outputs, loss, dtype):
     return y
 
 
+def as_directions(v, n_parameters, dtype):
+    """v as a contiguous matrix of directions in the parameters, one a row."""
+    v = _as_numbers(v, "v", dtype)
+    if v.ndim not in (1, 2) or v.shape[-1] != n_parameters:
+        raise ValueError(f"expected v of shape ({n_parameters},) or (n_directions, {n_parameters}), got {v.shape}")
+    return v.reshape(-1, n_parameters)
+
+
+def as_raw(of):
+    """Whether `of` asks for the raw outputs."""
+    if of not in ("output", "raw"):
+        raise ValueError(f"expected of as 'output' or 'raw', got {of!r}")
+    return of == "raw"
+
+
 def as_weights(sample_weight, n_samples, dtype):
     """Sample weights as a vector, or None."""
     if sample_weight is None:

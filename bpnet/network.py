@@ -3,11 +3,19 @@
 
 import numpy as np
 
-from bpnet import initializers, losses
-from bpnet._core import derivatives
+from bpnet import hessians, initializers, losses
+from bpnet._core import derivatives, jacobians
 from bpnet._core.data import Data
 from bpnet._core.plan import aligned
-from bpnet._validation import as_data_type, as_inputs, as_random_state, as_targets, as_weights
+from bpnet._validation import (
+    as_data_type,
+    as_directions,
+    as_inputs,
+    as_random_state,
+    as_raw,
+    as_targets,
+    as_weights,
+)
 from bpnet.topology import Topology
 
 
@@ -150,6 +158,174 @@ class Network:
         z, slope : ndarray of shape (n_samples, n_units)
         """
         return derivatives.signals(self._plan, self._parameters, self._data(X))
+
+    def jacobian(self, X, of="output"):
+        """Derivatives of the outputs to the inputs, J_nki = dy_nk/dx_ni.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_inputs)
+        of : {"output", "raw"}, default="output"
+            y, the outputs z; or their weighted sums a.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_outputs, n_inputs)
+
+        Notes
+        -----
+        Exact, by one backward sweep per output or one forward sweep per input, whichever are fewer:
+        O(n_samples W min(n_outputs, n_inputs)). Where relu has a kink its slope counts as 0.
+
+        Source: Bishop, Pattern Recognition and Machine Learning (2006), section 5.3.4.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> net = Network(Topology.layered([2, 3, 1]), random_state=0)
+        >>> X, step = np.array([[0.3, 0.7]]), np.array([1e-6, 0])
+        >>> quotient = (net.predict(X + step) - net.predict(X - step)) / 2e-6
+        >>> bool(abs(net.jacobian(X)[0, 0, 0] - quotient[0, 0]) < 1e-8)
+        True
+        """
+        raw = as_raw(of)
+        return jacobians.jacobian(self._plan, self._parameters, self._data(X), raw)
+
+    def parameter_jacobian(self, X, of="output"):
+        """Derivatives of the outputs to the parameters, dy_nk/dw; `X` and `of` as for `jacobian`.
+
+        Cost O(n_samples n_outputs W), in memory too: where only products with it are wanted, `gradient` and
+        `gauss_newton_product` do without.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_outputs, n_parameters)
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> net = Network(Topology.layered([2, 3, 1]), random_state=0)
+        >>> X, y = np.eye(2), np.array([[1.0], [-1.0]])
+        >>> J = net.parameter_jacobian(X)
+        >>> np.allclose(np.einsum("nk,nkw->w", net.predict(X) - y, J), net.gradient(X, y))
+        True
+        """
+        raw = as_raw(of)
+        return jacobians.parameter_jacobian(self._plan, self._parameters, self._data(X), raw)
+
+    def hessian_product(self, X, y, v, sample_weight=None):
+        """H v, H = d2E/dw dw, without forming H.
+
+        Parameters
+        ----------
+        X, y, sample_weight
+            As for `gradient`.
+        v : array-like of shape (n_parameters,) or (n_directions, n_parameters)
+
+        Returns
+        -------
+        ndarray of the shape of `v`
+
+        Notes
+        -----
+        Exact, by an R-forward and an R-backward sweep: O(n_samples W) each, about two gradients. Several directions
+        share the plain sweeps.
+
+        Source: Pearlmutter, Fast exact multiplication by the Hessian, Neural Computation 6 (1994); Bishop (2006),
+        section 5.4.6.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> net = Network(Topology.layered([2, 3, 1]), random_state=0)
+        >>> X, y, v = np.eye(2), np.array([1.0, -1.0]), np.ones(13)
+        >>> np.allclose(net.hessian_product(X, y, v), net.hessian(X, y) @ v)
+        True
+        """
+        return self._curvature_product(X, y, v, sample_weight, "hessian")
+
+    def gauss_newton_product(self, X, y, v, sample_weight=None):
+        """J' L J v, arguments and cost as for `hessian_product`.
+
+        J is the derivative of what the loss reads to the parameters, for all samples, and L the second derivative of
+        the losses to that. A matched pair reads the outputs' a, any other their z; so the matrix is positive
+        semi-definite, and it equals H where the network is linear or every error signal is zero.
+
+        Source: Schraudolph, Fast curvature matrix-vector products for second-order gradient descent, Neural
+        Computation 14 (2002).
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> net = Network(Topology.layered([2, 3, 1]), random_state=0)
+        >>> X, v = np.eye(2), np.arange(13.0)
+        >>> J = net.parameter_jacobian(X)[:, 0]
+        >>> np.allclose(net.gauss_newton_product(X, np.zeros(2), v), J.T @ (J @ v))
+        True
+        """
+        return self._curvature_product(X, y, v, sample_weight, "gauss_newton")
+
+    def hessian_operator(self, X, y, sample_weight=None, kind="hessian"):
+        """The Hessian or the Gauss-Newton matrix as a linear operator, for SciPy's iterative solvers.
+
+        Data are converted once; parameters are read anew at each product.
+
+        Parameters
+        ----------
+        X, y, sample_weight
+            As for `gradient`.
+        kind : {"hessian", "gauss_newton"}, default="hessian"
+
+        Returns
+        -------
+        scipy.sparse.linalg.LinearOperator of shape (n_parameters, n_parameters)
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from scipy.sparse.linalg import eigsh
+        >>> net = Network(Topology.layered([2, 3, 1]), random_state=0)
+        >>> X, y = np.eye(2), np.array([1.0, -1.0])
+        >>> largest = eigsh(net.hessian_operator(X, y), 1, which="LA", return_eigenvectors=False)
+        >>> np.allclose(largest, np.linalg.eigvalsh(net.hessian(X, y))[-1])
+        True
+        """
+        return hessians.operator(self, X, y, sample_weight, kind)
+
+    def hessian(self, X, y, sample_weight=None, method="columns", out=None):
+        """H = d2E/dw dw.
+
+        Parameters
+        ----------
+        X, y, sample_weight
+            As for `gradient`.
+        method : {"columns", "mixed", "finite_difference"}, default="columns"
+            - "columns": exact, a Hessian-vector product for each column; O(n_samples W^2).
+            - "mixed": central differences of the gradient; O(n_samples W^2), some nine digits.
+            - "finite_difference": differences of E at four points; O(n_samples W^3), some six digits.
+
+            The last two are there to judge the others, and work in float64 whatever the network's type.
+        out : ndarray of shape (n_parameters, n_parameters), optional
+            Of the network's type; filled and returned.
+
+        Returns
+        -------
+        ndarray of shape (n_parameters, n_parameters)
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> net = Network(Topology.layered([2, 3, 1]), random_state=0)
+        >>> X, y = np.eye(2), np.array([1.0, -1.0])
+        >>> np.allclose(net.hessian(X, y), net.hessian(X, y, method="mixed"))
+        True
+        """
+        return hessians.fill(self, X, y, sample_weight, method, out)
+
+    def _curvature_product(self, X, y, v, sample_weight, kind):
+        directions = as_directions(v, len(self._parameters), self.dtype)
+        result = hessians.products(self, self._data(X, y, sample_weight), directions, kind)
+        return result.reshape(np.shape(v))
 
     def _outputs(self, X, raw):
         # The core looks for NaN and infinities itself while it has the rows in cache.

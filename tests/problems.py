@@ -179,6 +179,14 @@ GRAPHS = {
 FEEDS_ON = {"outputs that feed on", "output units that feed on"}  # where softmax is no choice
 
 
+# Of a complex step: nothing is subtracted, so it may be as small as one likes.
+STEP = 1e-30
+
+
+def derivative(result):
+    return reference.Result(*(np.imag(part) / STEP for part in result))
+
+
 class Problem:
     """One network with data: what one can ask bpnet, and what the reference says."""
 
@@ -239,11 +247,18 @@ class Problem:
     def truth(self):
         return self.at(self.w)
 
-    def at(self, w, rows=slice(None)):
+    def at(self, w, rows=slice(None), X=None):
         s = None if self.s is None else self.s[rows]
-        return reference.evaluate(
-            self.n_inputs, self.layers, self.outputs, self.reference_loss, w, self.X[rows], self.y[rows], s
-        )
+        X = self.X[rows] if X is None else X
+        return reference.evaluate(self.n_inputs, self.layers, self.outputs, self.reference_loss, w, X, self.y[rows], s)
+
+    def along(self, v):
+        """Derivatives of all results along a direction in w, each exact to rounding."""
+        return derivative(self.at(self.w + STEP * 1j * v))
+
+    def along_input(self, i):
+        """Derivatives of all results to input i."""
+        return derivative(self.at(self.w, X=self.X + STEP * 1j * (np.arange(self.n_inputs) == i)))
 
 
 def make(graph, hidden="tanh", loss="least squares", weighted=False, **more):

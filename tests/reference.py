@@ -5,56 +5,78 @@ No matrices, no matched pairs of activation and loss, no bpnet import: E is a fu
 formula, dE/dz is derived from that, and every delta is h'(a) times the error that arrives. A layer is a dict with
 `name`, `n_units`, `activation` (a name, or one per unit), `sources` (names), and perhaps `mask` and `bias`. In place of
 layers there may be a list of `Unit`, in an order in which each hears only inputs, ("input", i), and units before it.
+
+Parameters and inputs may be complex: with an imaginary part of 1e-30 times a direction, the imaginary part of any
+result is 1e-30 times its exact derivative along it.
 """
 
+import cmath
 import math
 from collections import namedtuple
 
 import numpy as np
 
 Unit = namedtuple("Unit", "label activation upstream bias")  # upstream: (label, place in w); bias: place or None
-Result = namedtuple("Result", "value outputs deltas gradient")
+Result = namedtuple("Result", "value outputs deltas gradient raw")
 
 SELU_SCALE, SELU_ALPHA = 1.0507009873554805, 1.6732632423543772
 
 
+def exp(a):
+    return cmath.exp(a) if isinstance(a, complex) else math.exp(a)
+
+
+def tanh(a):
+    return cmath.tanh(a) if isinstance(a, complex) else math.tanh(a)
+
+
+def log(a):
+    return cmath.log(a) if isinstance(a, complex) else math.log(a)
+
+
+def erf(a):
+    if isinstance(a, complex):  # to first order in the imaginary part: enough for a complex step
+        return complex(math.erf(a.real), a.imag * 2 / math.sqrt(math.pi) * math.exp(-(a.real**2)))
+    return math.erf(a)
+
+
 def sigma(a):
-    return 1 / (1 + math.exp(-a))
+    return 1 / (1 + exp(-a))
 
 
 def normal(a):
-    return 0.5 * (1 + math.erf(a / math.sqrt(2)))
+    return 0.5 * (1 + erf(a / math.sqrt(2)))
 
 
 def density(a):
-    return math.exp(-a * a / 2) / math.sqrt(2 * math.pi)
+    return exp(-a * a / 2) / math.sqrt(2 * math.pi)
 
 
 ACTIVATIONS = {  # h(a) and h'(a)
     "identity": (lambda a: a, lambda a: 1.0),
     "logistic": (sigma, lambda a: sigma(a) * (1 - sigma(a))),
-    "tanh": (math.tanh, lambda a: 1 - math.tanh(a) ** 2),
-    "relu": (lambda a: max(a, 0.0), lambda a: float(a > 0)),
-    "leaky_relu": (lambda a: a if a > 0 else 0.01 * a, lambda a: 1.0 if a > 0 else 0.01),
-    "elu": (lambda a: a if a > 0 else math.exp(a) - 1, lambda a: 1.0 if a > 0 else math.exp(a)),
+    "tanh": (tanh, lambda a: 1 - tanh(a) ** 2),
+    "relu": (lambda a: a if a.real > 0 else 0 * a, lambda a: float(a.real > 0)),
+    "leaky_relu": (lambda a: a if a.real > 0 else 0.01 * a, lambda a: 1.0 if a.real > 0 else 0.01),
+    "elu": (lambda a: a if a.real > 0 else exp(a) - 1, lambda a: 1.0 if a.real > 0 else exp(a)),
     "selu": (
-        lambda a: SELU_SCALE * (a if a > 0 else SELU_ALPHA * (math.exp(a) - 1)),
-        lambda a: SELU_SCALE * (1.0 if a > 0 else SELU_ALPHA * math.exp(a)),
+        lambda a: SELU_SCALE * (a if a.real > 0 else SELU_ALPHA * (exp(a) - 1)),
+        lambda a: SELU_SCALE * (1.0 if a.real > 0 else SELU_ALPHA * exp(a)),
     ),
-    "softplus": (lambda a: math.log(1 + math.exp(a)), sigma),
+    "softplus": (lambda a: log(1 + exp(a)), sigma),
     "gelu": (lambda a: a * normal(a), lambda a: normal(a) + a * density(a)),
     "silu": (lambda a: a * sigma(a), lambda a: sigma(a) + a * sigma(a) * (1 - sigma(a))),
-    "exp": (math.exp, math.exp),
+    "exp": (exp, exp),
 }
 
 LOSSES = {  # of one output z with target t: the value, and the slope to z
     "squared_error": (lambda z, t: (z - t) ** 2 / 2, lambda z, t: z - t),
     "binary_log_loss": (
-        lambda z, t: -t * math.log(z) - (1 - t) * math.log(1 - z),
+        lambda z, t: -t * log(z) - (1 - t) * log(1 - z),
         lambda z, t: (1 - t) / (1 - z) - t / z,
     ),
-    "multinomial_log_loss": (lambda z, t: -t * math.log(z), lambda z, t: -t / z),
-    "poisson": (lambda z, t: (t * math.log(t / z) if t else 0) - t + z, lambda z, t: 1 - t / z),
+    "multinomial_log_loss": (lambda z, t: -t * log(z), lambda z, t: -t / z),
+    "poisson": (lambda z, t: (t * log(t / z) if t else 0) - t + z, lambda z, t: 1 - t / z),
 }
 
 
@@ -83,14 +105,14 @@ def units(n_inputs, layers):
 
 def forward(net, x, w):
     """Sum a and output z of every unit for one sample."""
-    a, z = {}, {("input", i): float(value) for i, value in enumerate(x)}
+    a, z = {}, {("input", i): value for i, value in enumerate(x)}
     for unit in net:
         a[unit.label] = sum(w[place] * z[label] for label, place in unit.upstream)
         a[unit.label] += 0.0 if unit.bias is None else w[unit.bias]
         if unit.activation == "softmax":
             group = [other.label for other in net if other.activation == "softmax" and other.label in a]
-            total = sum(math.exp(a[label]) for label in group)
-            z |= {label: math.exp(a[label]) / total for label in group}
+            total = sum(exp(a[label]) for label in group)
+            z |= {label: exp(a[label]) / total for label in group}
         else:
             z[unit.label] = ACTIVATIONS[unit.activation][0](a[unit.label])
     return a, z
@@ -120,11 +142,12 @@ def _is_part(label, name):
 def evaluate(n_inputs, layers, outputs, loss, w, X, y, sample_weight=None):
     """Result: E, outputs, deltas and gradient of sum_n s_n E_n."""
     net, n_parameters = units(n_inputs, layers)
-    w = [float(value) for value in w]
+    kind = np.result_type(np.asarray(w), np.asarray(X), float)
+    w, X = np.asarray(w, kind).tolist(), np.asarray(X, kind).tolist()
     out = [unit.label for name in outputs for unit in net if _is_part(unit.label, name)]
     loss_of, slope_of = LOSSES[loss]
     weights = [1.0] * len(X) if sample_weight is None else [float(s) for s in sample_weight]
-    value, signals, deltas, gradient = 0.0, [], [], np.zeros(n_parameters)
+    value, signals, sums, deltas, gradient = 0.0, [], [], [], np.zeros(n_parameters, kind)
     for x, t, s in zip(X, y, weights):
         a, z = forward(net, x, w)
         value += s * sum(loss_of(z[label], float(k)) for label, k in zip(out, t))
@@ -135,9 +158,10 @@ def evaluate(n_inputs, layers, outputs, loss, w, X, y, sample_weight=None):
             if unit.bias is not None:
                 gradient[unit.bias] += delta[unit.label]
         signals.append([z[label] for label in out])
+        sums.append([a[label] for label in out])
         deltas.append([delta[unit.label] for unit in net])
     shape = len(X), -1
-    return Result(value, np.reshape(signals, shape), np.reshape(deltas, shape), gradient)
+    return Result(value, np.reshape(signals, shape), np.reshape(deltas, shape), gradient, np.reshape(sums, shape))
 
 
 def sgd(rate, momentum=0.0, nesterov=False):

@@ -304,6 +304,38 @@ def test_predict_proba_is_a_distribution_over_classes():
     assert MLPClassifier(**QUICK).fit(X, LABELS > 0).predict_proba(X).shape == (150, 2)
 
 
+# Derivatives of predict and predict_proba: those of the very method, by central differences.
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_predict_jacobian_is_the_derivative_of_the_prediction(task):
+    kind, y, more = TASKS[task]
+    est = getattr(ours, kind)(**QUICK | {"activation": "tanh"} | more).fit(X, y)
+    predict = est.predict_proba if kind == "MLPClassifier" else est.predict
+    jacobian, step = est.predict_jacobian(X), 1e-5
+    assert jacobian.shape == (*predict(X).shape, 4)
+    for i, move in enumerate(step * np.eye(4)):
+        assert_allclose(jacobian[..., i], (predict(X + move) - predict(X - move)) / (2 * step), atol=1e-9)
+    assert_allclose(est.predict_jacobian(scipy.sparse.csr_matrix(X)), jacobian, atol=1e-13)
+
+
+def test_predict_jacobian_keeps_float32_and_needs_a_fit():
+    assert MLPRegressor(**QUICK).fit(X.astype(np.float32), TARGET).predict_jacobian(X).dtype == np.float32
+    for kind in (MLPRegressor, MLPClassifier):
+        with pytest.raises(NotFittedError):
+            kind().predict_jacobian(X)
+    with pytest.raises(ValueError, match="contains NaN"):
+        MLPRegressor(**QUICK).fit(X, TARGET).predict_jacobian(np.full((1, 4), np.nan))
+    with pytest.raises(ValueError, match="X has 3 features"):
+        MLPRegressor(**QUICK).fit(X, TARGET).predict_jacobian(X[:, :3])
+
+
+def test_derivatives_of_probabilities_sum_to_zero():
+    for y in (NAMES, LABELS > 0):
+        jacobian = MLPClassifier(**QUICK).fit(X, y).predict_jacobian(X)
+        assert_allclose(jacobian.sum(axis=1), 0, atol=1e-15)
+
+
 # What is said: on the screen, in warnings, in errors.
 
 

@@ -237,6 +237,34 @@ def test_hessian_is_the_difference_of_gradients(name, rng):
 
 
 @pytest.mark.parametrize("name", NAMES)
+def test_hessian_product_is_the_product_with_the_hessian(name, rng, dtype):
+    raw, y, v = (rng.uniform(0, 1, (6, 3)).astype(dtype) for _ in range(3))
+    product = Loss(name).hessian_product(raw, y, v)
+    assert product.dtype == dtype and product.shape == raw.shape
+    expected = np.einsum("njk,nk->nj", Loss(name).hessian(raw, y).astype(float), v.astype(float))
+    assert_allclose(product, expected, rtol=0, atol=20 * np.finfo(dtype).eps * np.abs(expected).max())
+    assert Loss(name).hessian_product(raw[:0], y[:0], v[:0]).shape == (0, 3)
+
+
+def test_hessian_product_of_log_losses_is_exact_from_tail_to_tail(dtype):
+    """However sure the network is, the tiny product keeps its digits."""
+    a = _grid(RAW, dtype)
+    a = a[np.abs(a) < (80 if dtype == np.float32 else 700)]
+    v = np.full_like(a, 3)
+    slopes = [3 * _sigma(mp.mpf(float(t))) * _sigma(-mp.mpf(float(t))) for t in a]
+    product = Loss("binary_log_loss").hessian_product(a[:, None], 0 * a[:, None], v[:, None])
+    _assert_ulps(product, slopes, dtype)
+    two = Loss("multinomial_log_loss").hessian_product(
+        np.column_stack([0 * a, a]), np.column_stack([0 * a, 0 * a + 1]), np.column_stack([0 * v, v])
+    )
+    _assert_ulps(two[:, 1], slopes, dtype, 2 * ULPS)
+    _assert_ulps(two[:, 0], [-slope for slope in slopes], dtype, 2 * ULPS)
+    top = a[a < (80 if dtype == np.float32 else 700)]
+    product = Loss("poisson").hessian_product(top[:, None], 0 * top[:, None], 0 * top[:, None] + 3)
+    _assert_ulps(product, [3 * mp.exp(mp.mpf(float(t))) for t in top], dtype)
+
+
+@pytest.mark.parametrize("name", NAMES)
 def test_rows_do_not_see_each_other(name, rng, dtype):
     raw, y = rng.normal(size=(9, 4)).astype(dtype), rng.uniform(0, 1, (9, 4)).astype(dtype)
     loss = Loss(name)

@@ -44,7 +44,15 @@ class Plan:
     def weight_ranges(self) -> tuple[tuple[int, int], ...]: ...
 
 class Workspace:
-    def __init__(self, plan: Plan, dtype: DTypeLike, n_rows: int, gathers: bool = True) -> None: ...
+    def __init__(
+        self,
+        plan: Plan,
+        dtype: DTypeLike,
+        n_rows: int,
+        gathers: bool = True,
+        second_order: bool = False,
+        n_sweeps: int = 1,
+    ) -> None: ...
     @property
     def plan(self) -> Plan: ...
     @property

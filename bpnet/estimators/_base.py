@@ -277,8 +277,11 @@ class BaseMLP(BaseEstimator):
 
     def _outputs(self, X, raw=False):
         """Outputs of the fitted network for checked X."""
+        return self._ask(self.network_.predict_raw if raw else self.network_.predict, X)
+
+    def _ask(self, predict, X):
+        """What a method of the fitted network says to checked X."""
         network = self.network_
-        predict = network.predict_raw if raw else network.predict
         if _is_plain(X, network) and not hasattr(self, "feature_names_in_"):
             # scikit-learn's checks take ten times the time of a small network, and here they could only object to
             # numbers that are not finite; the network looks for those too.

@@ -150,6 +150,22 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         a = fitted._outputs(X, raw=True)
         return apply("logistic", np.hstack([-a, a]))
 
+    def predict_jacobian(self, X):
+        """Derivatives of `predict_proba` to the features, exact.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_classes, n_features)
+            In the order of `classes_`; two classes have opposite derivatives.
+        """
+        fitted = self._snapshot()
+        jacobian = fitted._ask(fitted.network_.jacobian, X)
+        return jacobian if fitted.n_outputs_ > 1 else np.concatenate([-jacobian, jacobian], axis=1)
+
     def predict_log_proba(self, X):
         """Logarithm of each class's probability, from the raw outputs: exact also where a probability rounds to 0 or 1.
 

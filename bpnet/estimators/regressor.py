@@ -133,6 +133,22 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         """
         return self._decode(self._snapshot()._outputs(X))
 
+    def predict_jacobian(self, X):
+        """Derivatives of `predict` to the features, exact.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_features) or (n_samples, n_outputs, n_features)
+            float32 where the fit was, else float64.
+        """
+        fitted = self._snapshot()
+        jacobian = fitted._ask(fitted.network_.jacobian, X)
+        return jacobian[:, 0] if fitted.n_outputs_ == 1 else jacobian
+
     @available_if(lambda self: self._check_solver())
     @_fit_context(prefer_skip_nested_validation=True)
     def partial_fit(self, X, y, sample_weight=None):

@@ -16,3 +16,7 @@ cdef double evaluate(
     LossKind kind, const floating* raw, const floating* y, const floating* weight, double scale,
     floating* seed, floating* scratch, double* values, int n, int m,
 ) noexcept nogil
+cdef void hessian_product(
+    LossKind kind, const floating* raw, const floating* y, const floating* weight, const floating* r_raw,
+    floating* r_seed, floating* scratch, int n, int m,
+) noexcept nogil

@@ -88,6 +88,17 @@ cdef class Loss:
             _curve[double](self.kind, raw, y, out)
         return out
 
+    def hessian_product(self, raw, y, direction):
+        """Product of that matrix of each row with a row of `direction`: an array of the shape and type of `raw`."""
+        raw, y = _pair(raw, y)
+        _, direction = _pair(raw, direction)
+        out, scratch = np.empty_like(raw), np.empty_like(raw)
+        if raw.dtype == np.float32:
+            _multiply_rows[float](self.kind, raw, y, direction, out, scratch)
+        else:
+            _multiply_rows[double](self.kind, raw, y, direction, out, scratch)
+        return out
+
     def _evaluate(self, raw, y):
         raw, y = _pair(raw, y)
         values, gradient, scratch = np.empty(len(raw)), np.empty_like(raw), np.empty_like(raw)
@@ -248,6 +259,72 @@ cdef inline double _log1p(double x) noexcept nogil:
     if u == 1:
         return x
     return log(u) * (x / (u - 1)) if x < 1 else log(u)
+
+
+cdef void hessian_product(
+    LossKind kind, const floating* raw, const floating* y, const floating* weight, const floating* r_raw,
+    floating* r_seed, floating* scratch, int n, int m,
+) noexcept nogil:
+    """r_seed = s_n L r_raw, L the second derivative of E_n; arrays as for `evaluate`."""
+    cdef Py_ssize_t i, k
+    cdef floating factor, e
+    if kind == BINARY_LOG_LOSS:
+        for k in range(<Py_ssize_t> n * m):
+            scratch[k] = -abs(raw[k])
+        exp_(scratch, scratch, <Py_ssize_t> n * m)
+    elif kind == POISSON:
+        exp_(raw, scratch, <Py_ssize_t> n * m)
+    for i in range(n):
+        if kind == MULTINOMIAL_LOG_LOSS:
+            _multinomial_product(raw, y, r_raw, r_seed, scratch, m)
+        else:
+            for k in range(m):
+                r_seed[k] = r_raw[k]
+                e = scratch[k]
+                if kind == BINARY_LOG_LOSS:
+                    r_seed[k] *= e / ((1 + e) * (1 + e))
+                elif kind == POISSON:
+                    r_seed[k] *= e
+        factor = 1 if weight == NULL else weight[i]
+        for k in range(m):
+            r_seed[k] = factor * r_seed[k] if factor != 0 else 0
+        raw, y, r_raw, r_seed, scratch = raw + m, y + m, r_raw + m, r_seed + m, scratch + m
+
+
+cdef inline void _multinomial_product(
+    const floating* a, const floating* y, const floating* ra, floating* out, floating* e, int m
+) noexcept nogil:
+    """sum_j y_j p_k (ra_k - sum_j p_j ra_j), ra counted from that of the likeliest class.
+
+    Its own difference is then minus the sum over the others: with a sure class nothing cancels.
+    """
+    cdef floating total = 0, mean = 0, targets = 0
+    cdef Py_ssize_t k, top = 0
+    for k in range(1, m):
+        if a[k] > a[top]:
+            top = k
+    for k in range(m):
+        e[k] = a[k] - a[top]
+    exp_(e, e, m)
+    for k in range(m):
+        targets += y[k]
+        total += e[k]
+        mean += e[k] * (ra[k] - ra[top])
+    mean /= total
+    for k in range(m):
+        out[k] = targets * (e[k] / total) * ((ra[k] - ra[top]) - mean)
+
+
+cdef void _multiply_rows(
+    LossKind kind, const floating[:, ::1] raw, const floating[:, ::1] y, const floating[:, ::1] direction,
+    floating[:, ::1] out, floating[:, ::1] scratch,
+):
+    cdef int n = <int> raw.shape[0], m = <int> raw.shape[1]
+    if n:
+        with nogil:
+            hessian_product(
+                kind, &raw[0, 0], &y[0, 0], <const floating*> NULL, &direction[0, 0], &out[0, 0], &scratch[0, 0], n, m
+            )
 
 
 cdef void _evaluate_rows(

@@ -109,5 +109,12 @@ cdef class Workspace:
     cdef void* room                      # one masked block as a full matrix, or the signals that a sparse one reads
     cdef Py_ssize_t* starts              # CSR input: first and past-the-end entry of each gathered row
     cdef Py_ssize_t* stops
+    # NULL unless asked for: what second derivatives need beside that, laid out as z is.
+    cdef void* bend                      # h''(a), after the backward sweep times dE/dz
+    cdef void* ra                        # derivatives of a, z and delta along a direction in w
+    cdef void* rz
+    cdef void* rdelta
+    cdef void* r_raw                     # as raw and seed
+    cdef void* r_seed
 
 cdef bint needs_blas(Plan plan, Py_ssize_t n_rows, bint trans_a, bint is_float)

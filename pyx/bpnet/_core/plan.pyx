@@ -138,24 +138,35 @@ cdef class Workspace:
         The most rows the caller will ever want at once; less is allocated where full speed needs less.
     gathers : bool, default=True
         Whether inputs are copied together: not where rows lie side by side, nor where CSR rows meet their weights.
+    second_order : bool, default=False
+        Whether there are buffers for the R sweeps.
+    n_sweeps : int, default=1
+        How many signals of each row go through a product together.
     """
 
-    def __init__(self, Plan plan not None, dtype, Py_ssize_t n_rows, bint gathers=True):
+    def __init__(
+        self, Plan plan not None, dtype, Py_ssize_t n_rows, bint gathers=True, bint second_order=False,
+        Py_ssize_t n_sweeps=1,
+    ):
         self.plan = plan
         self.dtype = np.dtype(dtype)
         item = self.dtype.itemsize
-        row_bytes = item * (3 * plan.n_units + plan.n_inputs)
+        n_signals = 7 if second_order else 3
+        row_bytes = item * (n_signals * plan.n_units + plan.n_inputs)
         fitting = min(max(CHUNK_BYTES // row_bytes, MIN_COLUMN if plan.has_sparse else MIN_ROWS), MAX_ROWS)
         self.capacity = max(1, min(n_rows, fitting))
         is_float = self.dtype == np.float32
-        if needs_blas(plan, self.capacity, False, is_float) or needs_blas(plan, self.capacity, True, is_float):
+        most = self.capacity * n_sweeps
+        if needs_blas(plan, most, False, is_float) or needs_blas(plan, most, True, is_float):
             load_blas()
         # One allocation, cut into the buffers.
         n = int(self.capacity)
         sizes = [item * n * plan.n_units] * 3 + [item * n * plan.n_outputs] * 4
         sizes += [item * n, item * n * plan.n_inputs * gathers, item * n * plan.n_inputs * plan.reads_columns]
-        sizes += [item * max(plan.largest_block, n * plan.n_room_columns)]
+        sizes += [item * max(plan.largest_block, n * n_sweeps * plan.n_room_columns)]
         sizes += [sizeof(Py_ssize_t) * n] * 2 + [sizeof(double) * (n // GROUP + 1)]
+        if second_order:
+            sizes += [item * n * plan.n_units] * 4 + [item * n * plan.n_outputs] * 2
         starts = list(accumulate((size + ALIGNMENT - 1) // ALIGNMENT * ALIGNMENT for size in [0, *sizes]))
         self._memory = np.zeros(starts[len(sizes)] + ALIGNMENT, np.uint8)
         cdef size_t base = self._memory.ctypes.data
@@ -168,6 +179,10 @@ cdef class Workspace:
         self.columns, self.room = _pointer(places[9]), _pointer(places[10])
         self.starts, self.stops = <Py_ssize_t*> _pointer(places[11]), <Py_ssize_t*> _pointer(places[12])
         self.sums = <double*> _pointer(places[13])
+        if second_order:
+            self.bend, self.ra = _pointer(places[14]), _pointer(places[15])
+            self.rz, self.rdelta = _pointer(places[16]), _pointer(places[17])
+            self.r_raw, self.r_seed = _pointer(places[18]), _pointer(places[19])
 
 
 class _Tables:

@@ -3,7 +3,7 @@ from cython cimport floating
 
 from bpnet._core.data cimport Chunk
 from bpnet._core.losses cimport Loss
-from bpnet._core.plan cimport Piece, Plan, Workspace
+from bpnet._core.plan cimport Layer, Piece, Plan, Workspace
 
 cdef enum Reading:
     # What the loss or the caller reads.
@@ -21,6 +21,18 @@ cdef void backward(Plan plan, const floating* w, Workspace ws, const Chunk* chun
 cdef void gradient(
     Plan plan, Workspace ws, const Chunk* chunk, const Piece* piece, floating* g, bint fresh
 ) noexcept nogil
+
+
+cdef void chain(
+    Plan plan, const Layer* layer, const floating* z, const floating* slope, floating* delta, int n
+) noexcept nogil
+cdef void read_outputs(Plan plan, int l, const floating* signal, floating* raw, const Chunk* chunk) noexcept nogil
+cdef void add_seed(Plan plan, int l, const floating* seed, const Chunk* chunk, floating* delta) noexcept nogil
+
+
+cdef inline Py_ssize_t place(const Layer* layer, const Chunk* chunk) noexcept nogil:
+    """Where the rows that a sweep works on begin in a layer's buffer."""
+    return layer.column * chunk.n + <Py_ssize_t> chunk.first * layer.n_units
 
 
 cdef inline floating* outputs_of(Plan plan, Workspace ws, const Chunk* chunk, const floating* tag) noexcept nogil:

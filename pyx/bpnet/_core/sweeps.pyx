@@ -21,26 +21,28 @@ cdef void forward(
 ) noexcept nogil:
     """a_j = sum_i w_ji z_i + b_j,  z_j = h(a_j)   (5.48, 5.49).
 
-    `outputs_of` finds a or z of the outputs, as `reading` asks; ws.slope becomes h'(a) where `slopes` asks for it.
+    `outputs_of` finds a or z of the outputs, as `reading` asks; ws.slope becomes h'(a) where `slopes` asks for it, and
+    ws.bend, if there is one, h''(a).
     """
     cdef int l, b
     cdef Layer* layer
     cdef Block* block
     cdef floating* z = <floating*> ws.z
+    cdef floating* bend = <floating*> ws.bend
     cdef floating* slope
     cdef floating* a
     cdef const floating* a0
     cdef Py_ssize_t a0_row
     for l in range(1, plan.n_layers):
         layer = &plan.layers[l]
-        a = z + _place(layer, chunk)
+        a = z + place(layer, chunk)
         a0 = w + layer.bias_offset if layer.bias_offset >= 0 else NULL
         a0_row = 0
         for b in range(layer.first_block, layer.first_block + layer.n_blocks):
             block = &plan.blocks[b]
             if block.source > 0:
                 propagate(
-                    plan, block, w, ws.room, chunk, z + _place(&plan.layers[block.source], chunk), a0, a0_row, a
+                    plan, block, w, ws.room, chunk, z + place(&plan.layers[block.source], chunk), a0, a0_row, a
                 )
             elif chunk.x != NULL:
                 propagate(
@@ -53,11 +55,11 @@ cdef void forward(
             if reading == RAW:
                 return
         elif reading == RAW:
-            _read_outputs(plan, l, a, <floating*> ws.raw, chunk)
-        slope = <floating*> ws.slope + _place(layer, chunk) if slopes else NULL
-        _activate(plan, layer, a, slope, chunk.count)
+            read_outputs(plan, l, a, <floating*> ws.raw, chunk)
+        slope = <floating*> ws.slope + place(layer, chunk) if slopes else NULL
+        _activate(plan, layer, a, slope, bend + place(layer, chunk) if bend != NULL else NULL, chunk.count)
         if reading == OUTPUT and not plan.ends_plainly:
-            _read_outputs(plan, l, a, <floating*> ws.raw, chunk)
+            read_outputs(plan, l, a, <floating*> ws.raw, chunk)
 
 
 cdef void read_loss(
@@ -66,7 +68,7 @@ cdef void read_loss(
     """The rows' s_n E_n after forward, for `summed_loss`; leaves `scale` times the derivative for backward."""
     cdef const floating* weight = <const floating*> chunk.weight
     cdef floating* raw = outputs_of(plan, ws, chunk, tag)
-    cdef floating* seed = _seed(plan, ws, chunk, tag)
+    cdef floating* seed = seed_of(plan, ws, chunk, tag)
     cdef int i, n, last = chunk.first + chunk.count
     cdef Py_ssize_t at
     for i from chunk.first <= i < last by GROUP:
@@ -90,7 +92,7 @@ cdef void backward(Plan plan, const floating* w, Workspace ws, const Chunk* chun
     """delta_j = h'(a_j) sum_k w_kj delta_k   (5.56).
 
     On entry the loss's derivative lies where `read_loss` has put it: dE/da of the outputs where reading is RAW, dE/dz
-    where it is OUTPUT; z and slope are those of forward.
+    where it is OUTPUT; z and slope are those of forward. ws.bend, if there is one, becomes h''(a_j) dE/dz_j.
     """
     cdef int l, b
     cdef Py_ssize_t at
@@ -100,24 +102,27 @@ cdef void backward(Plan plan, const floating* w, Workspace ws, const Chunk* chun
     cdef floating* z = <floating*> ws.z
     cdef floating* slope = <floating*> ws.slope
     cdef floating* delta = <floating*> ws.delta
+    cdef floating* bend = <floating*> ws.bend
     for l in range(plan.n_layers - 1, 0, -1):
         layer = &plan.layers[l]
-        at = _place(layer, chunk)
+        at = place(layer, chunk)
         is_plain = plan.ends_plainly and l == plan.n_layers - 1
         has_error = layer.is_read or is_plain
         if not has_error:
             memset(delta + at, 0, <size_t> chunk.count * layer.n_units * sizeof(floating))
         if reading == OUTPUT and not is_plain:
-            _add_seed(plan, l, ws, chunk, delta + at)
+            add_seed(plan, l, <const floating*> ws.seed, chunk, delta + at)
         if reading == OUTPUT or not is_plain:
-            _chain(plan, layer, z + at, slope + at, delta + at, chunk.count)
+            if bend != NULL:
+                _bend(plan, layer, z + at, delta + at, bend + at, chunk.count)
+            chain(plan, layer, z + at, slope + at, delta + at, chunk.count)
         if reading == RAW and not is_plain:
-            _add_seed(plan, l, ws, chunk, delta + at)
+            add_seed(plan, l, <const floating*> ws.seed, chunk, delta + at)
         for b in range(layer.first_block, layer.first_block + layer.n_blocks):
             block = &plan.blocks[b]
             if block.source > 0:
                 backpropagate(
-                    plan, block, w, ws.room, chunk, delta + at, delta + _place(&plan.layers[block.source], chunk)
+                    plan, block, w, ws.room, chunk, delta + at, delta + place(&plan.layers[block.source], chunk)
                 )
 
 
@@ -143,20 +148,17 @@ cdef void gradient(
         kernels.add_rows(delta, biases, chunk.n, piece.n_biases)
 
 
-cdef inline Py_ssize_t _place(const Layer* layer, const Chunk* chunk) noexcept nogil:
-    """Where the rows that a sweep works on begin in a layer's buffer."""
-    return layer.column * chunk.n + <Py_ssize_t> chunk.first * layer.n_units
-
-
-cdef inline floating* _seed(Plan plan, Workspace ws, const Chunk* chunk, const floating* tag) noexcept nogil:
+cdef inline floating* seed_of(Plan plan, Workspace ws, const Chunk* chunk, const floating* tag) noexcept nogil:
     """Where the loss leaves its derivative: (n, n_outputs)."""
     if plan.ends_plainly:
         return <floating*> ws.delta + plan.layers[plan.n_layers - 1].column * chunk.n
     return <floating*> ws.seed
 
 
-cdef void _activate(Plan plan, const Layer* layer, floating* a, floating* slope, int n) noexcept nogil:
-    """a becomes z = h(a); slope, unless NULL, becomes h'(a)."""
+cdef void _activate(
+    Plan plan, const Layer* layer, floating* a, floating* slope, floating* bend, int n
+) noexcept nogil:
+    """a becomes z = h(a); slope and bend, unless NULL, become h'(a) and h''(a)."""
     cdef int s, i, kind, n_units, m = layer.n_units
     cdef Py_ssize_t at
     for s in range(layer.first_span, layer.first_span + layer.n_spans):
@@ -164,14 +166,18 @@ cdef void _activate(Plan plan, const Layer* layer, floating* a, floating* slope,
         if kind == BPNET_SOFTMAX:   # the whole layer: Topology sees to it
             softmax(a, a, n, m)
         elif n_units == m:
+            if bend != NULL:
+                kernels.curve(kind, a, bend, <Py_ssize_t> n * m)
             kernels.activate(kind, a, a, slope, <Py_ssize_t> n * m)
         else:
             for i in range(n):
                 at = <Py_ssize_t> i * m + plan.spans[s].first
+                if bend != NULL:
+                    kernels.curve(kind, a + at, bend + at, n_units)
                 kernels.activate(kind, a + at, a + at, slope + at if slope != NULL else NULL, n_units)
 
 
-cdef void _chain(
+cdef void chain(
     Plan plan, const Layer* layer, const floating* z, const floating* slope, floating* delta, int n
 ) noexcept nogil:
     """The error becomes delta = h'(a) error; for softmax delta_j = z_j (error_j - sum_k z_k error_k)."""
@@ -188,7 +194,25 @@ cdef void _chain(
             delta[i * m + j] = z[i * m + j] * (delta[i * m + j] - mean)
 
 
-cdef void _read_outputs(
+cdef void _bend(
+    Plan plan, const Layer* layer, const floating* z, const floating* error, floating* bend, int n
+) noexcept nogil:
+    """h''(a) becomes h''(a) error; for softmax, that has no h'', bend_j becomes error_j - sum_k z_k error_k."""
+    cdef Py_ssize_t i, j, m = layer.n_units
+    cdef floating mean
+    if plan.spans[layer.first_span].activation != BPNET_SOFTMAX:
+        for i in range(n * m):   # no error, no matter how h is bent: h'' may be infinite
+            bend[i] = bend[i] * error[i] if error[i] != 0 else 0
+        return
+    for i in range(n):
+        mean = 0
+        for j in range(m):
+            mean += z[i * m + j] * error[i * m + j]
+        for j in range(m):
+            bend[i * m + j] = error[i * m + j] - mean
+
+
+cdef void read_outputs(
     Plan plan, int l, const floating* signal, floating* raw, const Chunk* chunk
 ) noexcept nogil:
     """Copy what layer l has of the outputs into raw."""
@@ -203,12 +227,14 @@ cdef void _read_outputs(
                 memcpy(raw + i * k + part.column, signal + i * m + part.first, part.n_units * sizeof(floating))
 
 
-cdef void _add_seed(Plan plan, int l, Workspace ws, const Chunk* chunk, floating* delta) noexcept nogil:
-    """Add the loss's derivative to the error signals of the outputs that layer l has."""
+cdef void add_seed(
+    Plan plan, int l, const floating* seed, const Chunk* chunk, floating* delta
+) noexcept nogil:
+    """Add what the loss brings, (n, n_outputs), to the signals of the outputs that layer l has."""
     cdef int o
     cdef Py_ssize_t i, j, m = plan.layers[l].n_units, k = plan.n_outputs
     cdef Output* part
-    cdef const floating* seed = <const floating*> ws.seed + chunk.first * k
+    seed += chunk.first * k
     for o in range(plan.n_output_spans):
         part = &plan.outputs[o]
         if part.layer == l:

@@ -1,0 +1,103 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The ways to the Hessian agree with each other and with complex steps, each to the digits it promises."""
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+from problems import CATALOGUE, assert_near, make
+from scipy.sparse.linalg import eigsh
+
+from bpnet import Network, Topology
+from bpnet.hessians import METHODS
+
+# What each method promises, in float64; the results of all are rounded to float32 where the network is.
+DIGITS = {"columns": 1e-11, "mixed": 1e-7, "finite_difference": 1e-4}
+
+
+def truth(problem):
+    return np.array([problem.along(v).gradient for v in np.eye(len(problem.w))])
+
+
+@pytest.mark.parametrize("arguments", CATALOGUE.values(), ids=CATALOGUE.keys())
+def test_columns_are_exact_and_symmetric(arguments):
+    problem = make(*arguments)
+    hessian = problem.net().hessian(problem.X, problem.y, problem.s)
+    assert_near(hessian, problem.net().hessian(problem.X, problem.y, problem.s, method="mixed"), 1e-6)
+    assert_near(hessian, hessian.T, 1e-13)
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize(("graph", "loss"), [("skip to the output", "multinomial"), ("outputs that feed on", "binary")])
+def test_every_method_keeps_its_promise(method, graph, loss, dtype):
+    problem = make(graph, "tanh", loss, weighted=True)
+    net = problem.net(dtype)
+    hessian = net.hessian(problem.X, problem.y, problem.s, method=method)
+    assert hessian.dtype == dtype
+    assert_near(hessian, truth(problem), DIGITS[method] + 100 * np.finfo(dtype).eps)
+    assert_array_equal(net.parameters, problem.w.astype(dtype))
+
+
+def test_more_parameters_than_are_done_together(rng):
+    net = Network(Topology.layered([9, 8, 2]), random_state=0)  # 98
+    X, y = rng.normal(size=(20, 9)), rng.normal(size=(20, 2))
+    assert_near(net.hessian(X, y), net.hessian(X, y, method="mixed"), 1e-7)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_out_is_filled_and_returned(method, dtype):
+    problem = make("no hidden layer", loss="binary")
+    net = problem.net(dtype)
+    out = np.full((len(problem.w),) * 2, np.nan, dtype)
+    assert net.hessian(problem.X, problem.y, method=method, out=out) is out
+    assert_array_equal(out, net.hessian(problem.X, problem.y, method=method))
+
+
+def test_operator_multiplies_as_the_matrix_does(dtype):
+    problem = make("all upstream", "silu", "binary", weighted=True)
+    net, rng = problem.net(dtype), np.random.default_rng(0)
+    arguments = problem.X, problem.y, problem.s
+    for kind, method in (("hessian", net.hessian_product), ("gauss_newton", net.gauss_newton_product)):
+        operator = net.hessian_operator(*arguments, kind=kind)
+        assert operator.shape == (len(problem.w),) * 2 and operator.dtype == dtype
+        V = rng.normal(size=(len(problem.w), 3)).astype(dtype)
+        expected = method(problem.X, problem.y, V.T, problem.s).T
+        assert_allclose(operator @ V, expected)
+        assert_allclose(operator @ V[:, 0], expected[:, 0])
+        assert_allclose(operator @ V[:, :1], expected[:, :1])
+        assert_allclose(operator.T @ V, expected)
+        assert_allclose(operator.H @ V[:, 0], expected[:, 0])
+
+
+def test_operator_reads_the_parameters_anew():
+    problem = make("chain")
+    net, v = problem.net(), np.ones(len(problem.w))
+    operator = net.hessian_operator(problem.X, problem.y)
+    net.parameters *= 2
+    assert_array_equal(operator @ v, net.hessian_product(problem.X, problem.y, v))
+
+
+def test_operator_has_the_spectrum_of_the_matrix():
+    problem = make("chain", loss="multinomial")
+    net = problem.net()
+    largest = eigsh(net.hessian_operator(problem.X, problem.y), 2, which="LA", return_eigenvectors=False)
+    assert_allclose(np.sort(largest), np.linalg.eigvalsh(net.hessian(problem.X, problem.y))[-2:], rtol=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("error", "message", "more"),
+    [
+        (ValueError, "expected a method out of .*columns.*, got 'rows'", {"method": "rows"}),
+        (TypeError, "expected out as an array, got list", {"out": [[0.0]]}),
+        (ValueError, r"expected out as a writable array of shape \(8, 8\) and type float64", {"out": np.ones((8, 7))}),
+        (ValueError, "and type float64, got .* and float32", {"out": np.ones((8, 8), np.float32)}),
+        (ValueError, "writeable=False", {"out": np.broadcast_to(0.0, (8, 8))}),
+    ],
+)
+def test_impossible_arguments_are_refused(error, message, more):
+    with pytest.raises(error, match=message):
+        Network(Topology.layered([3, 2])).hessian(np.ones((4, 3)), np.ones((4, 2)), **more)
+
+
+def test_unknown_kind_of_operator_is_refused():
+    with pytest.raises(ValueError, match="expected a kind out of hessian, gauss_newton, got 'fisher'"):
+        Network(Topology.layered([3, 2])).hessian_operator(np.ones((4, 3)), np.ones((4, 2)), kind="fisher")

@@ -3,7 +3,7 @@
 
 import numpy as np
 
-from bpnet import initializers, losses
+from bpnet import hessians, initializers, losses
 from bpnet._core import derivatives
 from bpnet._core.data import Data
 from bpnet._validation import as_data_type, as_inputs, as_random_state, as_targets, as_weights
@@ -134,6 +134,102 @@ class Network:
         """
         data = self._data(X, y, sample_weight)
         return derivatives.deltas(self._plan, self._loss, self._reads_raw, self._parameters, data)
+
+    def hessian(self, X, y, sample_weight=None, method="exact", out=None):
+        """d2E/dw dw, the symmetric matrix of second derivatives, in the order of `parameters`.
+
+        Parameters
+        ----------
+        X, y, sample_weight
+            As for `gradient`.
+        method : {"exact"}, default="exact"
+            "exact" back-propagates second derivatives to pairs of units, on any graph; relu counts as the linear
+            piece that is active. Cost O(n_samples W^2), at most n_samples W^2 multiply-adds.
+        out : C-contiguous ndarray of shape (n_parameters, n_parameters), float64, optional
+            Overwritten and returned: saves the time that new memory takes, which is most of it for few samples.
+
+        Returns
+        -------
+        ndarray of shape (n_parameters, n_parameters)
+            Of the network's type, or `out`. It is computed in float64, for float32 networks too.
+
+        Raises
+        ------
+        MemoryError
+            If the matrix does not fit; `hessian_diagonal` needs none.
+
+        Notes
+        -----
+        Memory beyond the result: packed sums, a quarter to half of the result; for float32 networks the float64
+        matrix; and pairs of units, n_units^2 / 2 numbers for each of up to 128 samples, fewer where that is much.
+
+        References
+        ----------
+        C. M. Bishop, "Exact calculation of the Hessian matrix for the multilayer perceptron", Neural Computation 4,
+        1992, carried over to any acyclic graph.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> net = Network(Topology.layered([2, 3, 1]), random_state=0)
+        >>> H = net.hessian(np.eye(2), np.array([1.0, -1.0]))
+        >>> H.shape, bool(np.array_equal(H, H.T))
+        ((13, 13), True)
+        """
+        return hessians.hessian(self, X, y, sample_weight, method, out)
+
+    def gauss_newton(self, X, y, sample_weight=None, out=None):
+        """The Gauss-Newton matrix J' L J: second derivatives of the loss alone, the network linearised.
+
+        J is the derivative of what the loss reads at the outputs, a of a matched pair and else z, to the parameters,
+        and L the second derivative of s_n E_n to that. Positive semi-definite, and equal to the Hessian where the
+        first derivatives of the loss are zero. Parameters, result, cost and errors are those of `hessian`.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> net = Network(Topology.layered([2, 3, 1]), random_state=0)
+        >>> G = net.gauss_newton(np.eye(2), np.array([1.0, -1.0]))
+        >>> bool(np.linalg.eigvalsh(G).min() > -1e-12)
+        True
+        """
+        return hessians.gauss_newton(self, X, y, sample_weight, out)
+
+    def hessian_diagonal(self, X, y, sample_weight=None):
+        """The exact diagonal of the Hessian, d2E/dw_ji^2 = sum_n M_jj z_i^2: shape (n_parameters,).
+
+        Nothing of size W^2 is made. Cost O(n_samples W n) with n the width of the layers: second derivatives are needed
+        between the units of a layer and those that hear them, not between all.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> net = Network(Topology.layered([2, 3, 1]), random_state=0)
+        >>> X, y = np.eye(2), np.array([1.0, -1.0])
+        >>> np.allclose(net.hessian_diagonal(X, y), np.diag(net.hessian(X, y)))
+        True
+        """
+        return hessians.hessian_diagonal(self, X, y, sample_weight)
+
+    def curvatures(self, X, y, sample_weight=None):
+        """Second derivatives M_jj = s_n d2E_n/da_j^2 of all units but the inputs, per sample.
+
+        What `deltas` is for first derivatives: a_j is thought to get a small addition, and everything downstream of it
+        follows. Cost that of `hessian_diagonal`.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_units)
+            Columns are ordered as `topology.units`.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> net = Network(Topology.layered([2, 3, 1]), random_state=0)
+        >>> net.curvatures(np.eye(2), np.array([1.0, -1.0]))[:, 3]  # of linear outputs with the squared error
+        array([1., 1.])
+        """
+        return hessians.curvatures(self, X, y, sample_weight)
 
     def _outputs(self, X, raw):
         # The core looks for NaN and infinities itself while it has the rows in cache.

@@ -9,6 +9,7 @@ import numpy as np
 
 from bpnet._core.activations import CODES
 from bpnet._core.plan import Plan
+from bpnet._core.wiring import Wiring
 
 INPUT = "input"
 
@@ -245,6 +246,11 @@ class Topology:
             for layer in self.layers
         ]
         return Plan(self.n_inputs, rows, [number[name] for name in self.outputs])
+
+    @cached_property
+    def wiring(self):
+        """The plan unit by unit, for second derivatives: `bpnet._core.wiring.Wiring`."""
+        return Wiring(self.plan)
 
     @cached_property
     def _blocks(self):

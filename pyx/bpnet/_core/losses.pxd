@@ -16,3 +16,7 @@ cdef double evaluate(
     LossKind kind, const floating* raw, const floating* y, const floating* weight, double scale,
     floating* seed, floating* scratch, double* values, int n, int m,
 ) noexcept nogil
+cdef void curve(
+    LossKind kind, const floating* raw, const floating* y, const floating* weight, floating* scratch, floating* out,
+    int n, int m,
+) noexcept nogil

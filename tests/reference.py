@@ -4,8 +4,12 @@
 No matrices, no matched pairs of activation and loss, no bpnet import: E is a function of the outputs z by its textbook
 formula, dE/dz is derived from that, and every delta is h'(a) times the error that arrives. A layer is a dict with
 `name`, `n_units`, `activation` (a name, or one per unit), `sources` (names), and perhaps `mask` and `bias`.
+
+Parameters may be complex: the derivative of f is the imaginary part of f(w + i step) / step, for a step so small that
+nothing else is left of it. There is no difference in that, hence no cancellation.
 """
 
+import cmath
 import math
 from collections import namedtuple
 
@@ -17,43 +21,63 @@ Result = namedtuple("Result", "value outputs deltas gradient")
 SELU_SCALE, SELU_ALPHA = 1.0507009873554805, 1.6732632423543772
 
 
+STEP = 1e-100
+
+
+def exp(a):
+    return cmath.exp(a) if isinstance(a, complex) else math.exp(a)
+
+
+def log(a):
+    return cmath.log(a) if isinstance(a, complex) else math.log(a)
+
+
+def tanh(a):
+    return cmath.tanh(a) if isinstance(a, complex) else math.tanh(a)
+
+
 def sigma(a):
-    return 1 / (1 + math.exp(-a))
+    return 1 / (1 + exp(-a))
 
 
 def normal(a):
-    return 0.5 * (1 + math.erf(a / math.sqrt(2)))
+    value = 0.5 * (1 + math.erf(a.real / math.sqrt(2)))
+    return value + 1j * a.imag * density(a.real) if isinstance(a, complex) else value
 
 
 def density(a):
-    return math.exp(-a * a / 2) / math.sqrt(2 * math.pi)
+    return exp(-a * a / 2) / math.sqrt(2 * math.pi)
+
+
+def is_positive(a):
+    return a.real > 0
 
 
 ACTIVATIONS = {  # h(a) and h'(a)
     "identity": (lambda a: a, lambda a: 1.0),
     "logistic": (sigma, lambda a: sigma(a) * (1 - sigma(a))),
-    "tanh": (math.tanh, lambda a: 1 - math.tanh(a) ** 2),
-    "relu": (lambda a: max(a, 0.0), lambda a: float(a > 0)),
-    "leaky_relu": (lambda a: a if a > 0 else 0.01 * a, lambda a: 1.0 if a > 0 else 0.01),
-    "elu": (lambda a: a if a > 0 else math.exp(a) - 1, lambda a: 1.0 if a > 0 else math.exp(a)),
+    "tanh": (tanh, lambda a: 1 - tanh(a) ** 2),
+    "relu": (lambda a: a if is_positive(a) else 0.0, lambda a: float(is_positive(a))),
+    "leaky_relu": (lambda a: a if is_positive(a) else 0.01 * a, lambda a: 1.0 if is_positive(a) else 0.01),
+    "elu": (lambda a: a if is_positive(a) else exp(a) - 1, lambda a: 1.0 if is_positive(a) else exp(a)),
     "selu": (
-        lambda a: SELU_SCALE * (a if a > 0 else SELU_ALPHA * (math.exp(a) - 1)),
-        lambda a: SELU_SCALE * (1.0 if a > 0 else SELU_ALPHA * math.exp(a)),
+        lambda a: SELU_SCALE * (a if is_positive(a) else SELU_ALPHA * (exp(a) - 1)),
+        lambda a: SELU_SCALE * (1.0 if is_positive(a) else SELU_ALPHA * exp(a)),
     ),
-    "softplus": (lambda a: math.log(1 + math.exp(a)), sigma),
+    "softplus": (lambda a: log(1 + exp(a)), sigma),
     "gelu": (lambda a: a * normal(a), lambda a: normal(a) + a * density(a)),
     "silu": (lambda a: a * sigma(a), lambda a: sigma(a) + a * sigma(a) * (1 - sigma(a))),
-    "exp": (math.exp, math.exp),
+    "exp": (exp, exp),
 }
 
 LOSSES = {  # of one output z with target t: the value, and the slope to z
     "squared_error": (lambda z, t: (z - t) ** 2 / 2, lambda z, t: z - t),
     "binary_log_loss": (
-        lambda z, t: -t * math.log(z) - (1 - t) * math.log(1 - z),
+        lambda z, t: -t * log(z) - (1 - t) * log(1 - z),
         lambda z, t: (1 - t) / (1 - z) - t / z,
     ),
-    "multinomial_log_loss": (lambda z, t: -t * math.log(z), lambda z, t: -t / z),
-    "poisson": (lambda z, t: (t * math.log(t / z) if t else 0) - t + z, lambda z, t: 1 - t / z),
+    "multinomial_log_loss": (lambda z, t: -t * log(z), lambda z, t: -t / z),
+    "poisson": (lambda z, t: (t * log(t / z) if t else 0) - t + z, lambda z, t: 1 - t / z),
 }
 
 
@@ -86,8 +110,8 @@ def forward(net, x, w):
         a[unit.label] += 0.0 if unit.bias is None else w[unit.bias]
         if unit.activation == "softmax":
             group = [other.label for other in net if other.label[0] == unit.label[0] and other.label in a]
-            total = sum(math.exp(a[label]) for label in group)
-            z |= {label: math.exp(a[label]) / total for label in group}
+            total = sum(exp(a[label]) for label in group)
+            z |= {label: exp(a[label]) / total for label in group}
         else:
             z[unit.label] = ACTIVATIONS[unit.activation][0](a[unit.label])
     return a, z
@@ -112,11 +136,11 @@ def backward(net, a, z, w, error):
 def evaluate(n_inputs, layers, outputs, loss, w, X, y, sample_weight=None):
     """Result: E, outputs, deltas and gradient of sum_n s_n E_n."""
     net, n_parameters = units(n_inputs, layers)
-    w = [float(value) for value in w]
+    w = [complex(value) if np.iscomplexobj(w) else float(value) for value in w]
     out = [unit.label for name in outputs for unit in net if unit.label[0] == name]
     loss_of, slope_of = LOSSES[loss]
     weights = [1.0] * len(X) if sample_weight is None else [float(s) for s in sample_weight]
-    value, signals, deltas, gradient = 0.0, [], [], np.zeros(n_parameters)
+    value, signals, deltas, gradient = 0.0, [], [], np.zeros(n_parameters, np.asarray(w).dtype)
     for x, t, s in zip(X, y, weights):
         a, z = forward(net, x, w)
         value += s * sum(loss_of(z[label], float(k)) for label, k in zip(out, t))
@@ -130,6 +154,45 @@ def evaluate(n_inputs, layers, outputs, loss, w, X, y, sample_weight=None):
         deltas.append([delta[unit.label] for unit in net])
     shape = len(X), -1
     return Result(value, np.reshape(signals, shape), np.reshape(deltas, shape), gradient)
+
+
+def hessian(n_inputs, layers, outputs, loss, w, X, y, sample_weight=None):
+    """Second derivatives of E: the gradient differentiated to one parameter after the other."""
+    steps = 1j * STEP * np.eye(len(w))
+    rows = [evaluate(n_inputs, layers, outputs, loss, w + step, X, y, sample_weight).gradient.imag for step in steps]
+    return np.array(rows) / STEP
+
+
+def jacobian(n_inputs, layers, outputs, w, x, raw):
+    """Derivatives of the outputs z of one sample, or of their a, to the parameters: (n_outputs, n_parameters)."""
+    net, _ = units(n_inputs, layers)
+    out = [unit.label for name in outputs for unit in net if unit.label[0] == name]
+    columns = []
+    for step in 1j * STEP * np.eye(len(w)):
+        signals = forward(net, x, [complex(value) for value in w + step])[0 if raw else 1]
+        columns.append([complex(signals[label]).imag / STEP for label in out])
+    return np.transpose(columns)
+
+
+def second_order_parts(n_inputs, layers, outputs, w, x, y):
+    """For the squared error of one sample and linear outputs, unit by unit: a, h'(a), h''(a), error from the units that
+    hear it, weights (from column to row), and 1 for outputs."""
+    net, _ = units(n_inputs, layers)
+    number = {unit.label: k for k, unit in enumerate(net)}
+    out = [unit.label for name in outputs for unit in net if unit.label[0] == name]
+    a, z = forward(net, x, [float(value) for value in w])
+    delta = backward(net, a, z, w, {label: z[label] - float(k) for label, k in zip(out, y)})
+    weights = np.zeros((len(net), len(net)))
+    for unit in net:
+        for label, place in unit.upstream:
+            if label in number:
+                weights[number[unit.label], number[label]] = w[place]
+    slopes = [ACTIVATIONS[unit.activation][1] for unit in net]
+    sums = [a[unit.label] for unit in net]
+    slope = np.array([h(value) for h, value in zip(slopes, sums)])
+    curvature = np.array([complex(h(value + 1j * STEP)).imag / STEP for h, value in zip(slopes, sums)])
+    error = weights.T @ [delta[unit.label] for unit in net]
+    return np.array(sums), slope, curvature, error, weights, np.array([float(unit.label in out) for unit in net])
 
 
 def sgd(rate, momentum=0.0, nesterov=False):

@@ -9,7 +9,7 @@ from bpnet._core.signals cimport matrix_of
 from bpnet._core.weight_pairs cimport SCALED, heard_by
 
 #: Rows and columns of a square that is turned over at a time: 32 KB, a first-level cache.
-DEF SQUARE = 64
+DEF SQUARE = 32
 
 
 cdef void scatter(Signals s, Way way, const double* w, int l, int k, const double* sums, double* h) noexcept nogil:

@@ -9,7 +9,7 @@ from bpnet._core.wiring cimport Link, Wiring
 
 cdef enum:
     # Pairs of units, and pairs of inputs, that meet in one product: with 128 samples 256 KB each, a second-level cache.
-    TILE = 256
+    TILE = 128
 
 cdef class Signals:
     cdef readonly Wiring wiring

@@ -24,7 +24,7 @@ from bpnet._core.sweeps cimport OUTPUT, RAW
 from bpnet._core.wiring cimport Group
 
 #: Samples of a chunk. 64 and 256 were within 10 %.
-DEF CHUNK = 128
+DEF CHUNK = 256
 #: Bytes that the signals of a chunk may take: where units are many, pairs of units are more, and samples become fewer.
 DEF CHUNK_BYTES = 128 * 1024 * 1024
 

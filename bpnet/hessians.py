@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Second-derivative matrices of a network, by whichever method, and what comes with them: the Gauss-Newton matrix,
-diagonals, and the curvature of E at every unit.
+"""Second derivatives of a network: the Hessian by whichever method, the Gauss-Newton matrix, diagonals, units.
 
 The work is done in float64. For a float32 network it is done at its parameters in float64, and the result is rounded.
 """
@@ -8,7 +7,6 @@ The work is done in float64. For a float32 network it is done at its parameters 
 import numpy as np
 
 from bpnet._core import hessian as core
-from bpnet._core.data import Data
 
 
 def exact_hessian(network, data, out):
@@ -28,7 +26,7 @@ def exact_hessian(network, data, out):
     ndarray of shape (n_parameters, n_parameters), float64
         `out` where it is given.
     """
-    return core.hessian(*_problem(network, data), out=out)
+    return _call(core.hessian, network, data, out=out)
 
 
 #: Name of a method -> function of (network, data, out).
@@ -40,24 +38,27 @@ def hessian(network, X, y, sample_weight=None, method="exact", out=None):
     if method not in METHODS:
         raise ValueError(f"expected a method out of {', '.join(METHODS)}, got {method!r}")
     _check_out(network, out)
-    return _rounded(network, out, METHODS[method](*_in_float64(network, X, y, sample_weight), out))
+    twin, data = _in_float64(network, X, y, sample_weight)
+    return _rounded(network, out, METHODS[method](twin, data, out))
 
 
 def gauss_newton(network, X, y, sample_weight=None, out=None):
     """What `Network.gauss_newton` returns."""
     _check_out(network, out)
-    problem = _problem(*_in_float64(network, X, y, sample_weight))
-    return _rounded(network, out, core.hessian(*problem, gauss_newton=True, out=out))
+    twin, data = _in_float64(network, X, y, sample_weight)
+    return _rounded(network, out, _call(core.hessian, twin, data, gauss_newton=True, out=out))
 
 
 def hessian_diagonal(network, X, y, sample_weight=None):
     """What `Network.hessian_diagonal` returns."""
-    return _rounded(network, None, core.hessian_diagonal(*_problem(*_in_float64(network, X, y, sample_weight))))
+    twin, data = _in_float64(network, X, y, sample_weight)
+    return _rounded(network, None, _call(core.hessian_diagonal, twin, data))
 
 
 def curvatures(network, X, y, sample_weight=None):
     """What `Network.curvatures` returns."""
-    return _rounded(network, None, core.curvatures(*_problem(*_in_float64(network, X, y, sample_weight))))
+    twin, data = _in_float64(network, X, y, sample_weight)
+    return _rounded(network, None, _call(core.curvatures, twin, data))
 
 
 def _in_float64(network, X, y, sample_weight):
@@ -68,10 +69,10 @@ def _in_float64(network, X, y, sample_weight):
     return network, network._data(X, y, sample_weight)
 
 
-def _problem(network, data: Data):
-    """The arguments that the doors of the core have in common."""
+def _call(door, network, data, **more):
+    """What a door of the core returns for this network and data."""
     topology = network.topology
-    return topology.plan, topology.wiring, network._loss, network._reads_raw, network.parameters, data
+    return door(topology.plan, topology.wiring, network._loss, network._reads_raw, network.parameters, data, **more)
 
 
 def _check_out(network, out):

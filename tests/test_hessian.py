@@ -41,7 +41,13 @@ def methods(problem):
 
 def truth(problem):
     return reference.hessian(
-        problem.n_inputs, problem.layers, problem.outputs, problem.reference_loss, problem.w, problem.X, problem.y,
+        problem.n_inputs,
+        problem.layers,
+        problem.outputs,
+        problem.reference_loss,
+        problem.w,
+        problem.X,
+        problem.y,
         problem.s,
     )
 
@@ -146,11 +152,11 @@ def test_layers_wide_enough_to_be_packed_equal_the_same_layers_with_masks(loss):
         for row in complete
     ]
     # One cell that is missing makes a layer incomplete; its weight is zero in the complete one.
-    missing = []
+    missing, topology = [], Topology(5, [Layer(**row) for row in complete])
     for row in masked:
         cells = row["mask"][row["sources"][0]]
         cells[1, 2] = False
-        missing.append(Topology(5, [Layer(**r) for r in complete]).weight_index((row["sources"][0], 1), (row["name"], 2)))
+        missing.append(topology.weight_index((row["sources"][0], 1), (row["name"], 2)))
     whole = Problem(5, complete, ["out"], loss, weighted=True, n_samples=9)
     kept = np.delete(np.arange(len(whole.w)), missing)
     whole.w[missing] = 0

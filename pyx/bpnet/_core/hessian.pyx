@@ -14,7 +14,6 @@ from bpnet._core.data import check_problem
 
 from cpython.exc cimport PyErr_CheckSignals
 
-
 from bpnet._core.data cimport Chunk, Data, load
 from bpnet._core.losses cimport Loss
 from bpnet._core.plan cimport Plan, Workspace
@@ -22,7 +21,7 @@ from bpnet._core.scatter cimport mirror, scatter
 from bpnet._core.sensitivities cimport add_sensitivities
 from bpnet._core.signals cimport Signals, correlate, spread, sweep
 from bpnet._core.unit_pairs cimport curve_ahead, curve_own, curve_row
-from bpnet._core.weight_pairs cimport PACKED, SCALED, Way, add_by_units, add_packed, packed_size, way_of
+from bpnet._core.weight_pairs cimport NONE, PACKED, SCALED, Way, add_by_units, add_packed, packed_size, way_of
 from bpnet._core.wiring cimport Group, Link, Wiring
 
 #: Bytes below which nobody asks how much memory there is: the question takes 30 us.
@@ -62,14 +61,15 @@ def hessian(
     _check(plan, wiring, loss, w, data)
     n = wiring.n_parameters
     order = _weighted_rows(data)
-    s = Signals(wiring, data.n_rows if order is None else len(order), reads_raw, True)
-    n_sums = _n_sums(s, plan, loss)
+    n_rows = data.n_rows if order is None else len(order)
+    s = Signals(wiring, n_rows, reads_raw, True)
+    n_sums = _n_sums(s, plan, loss, n_rows <= s.capacity)
     _check_memory(n, 8 * (n_sums + (n * n if out is None else 0)))
     if out is None:
         out = np.zeros((n, n))
     else:
         out.fill(0)
-    _hessian(s, plan, loss, w, data, order, not gauss_newton, np.zeros(max(1, n_sums)), out)
+    _hessian(s, plan, loss, w, data, order, not gauss_newton, np.empty(max(1, n_sums)), out)
     return out
 
 
@@ -111,8 +111,8 @@ def _check_memory(n, n_bytes):
     """Raise MemoryError where so much can never fit: what is only promised would end the process when it is used."""
     if n_bytes > SMALL and n_bytes > _memory():
         raise MemoryError(
-            f"a matrix of {n} x {n} second derivatives and the sums that become it take {n_bytes / 2**30:.1f} GiB, and "
-            f"there are {_memory() / 2**30:.1f} GiB of memory: hessian_diagonal and products with vectors need no matrix"
+            f"a matrix of {n} x {n} second derivatives and the sums that become it take {n_bytes / 2**30:.1f} GiB, but "
+            f"there are {_memory() / 2**30:.1f} GiB of memory; hessian_diagonal needs no matrix"
         )
 
 
@@ -131,13 +131,14 @@ cdef _weighted_rows(Data data):
     return None if weight is None or weight.all() else np.flatnonzero(weight)
 
 
-cdef Py_ssize_t _n_sums(Signals s, Plan plan, Loss loss):
-    """Number of packed sums of all pairs of layers."""
+cdef Py_ssize_t _n_sums(Signals s, Plan plan, Loss loss, bint single):
+    """Packed sums of all pairs of layers; where there is a single chunk, one pair at a time is summed and unpacked."""
     cdef int l, k
-    cdef Py_ssize_t total = 0
+    cdef Py_ssize_t size, total = 0
     for l in range(1, plan.n_layers):
         for k in range(l, plan.n_layers):
-            total += packed_size(s, way_of(s, plan, loss, l, k), l, k)
+            size = packed_size(s, way_of(s, plan, loss, l, k), l, k)
+            total = max(total, size) if single else total + size
     return total
 
 
@@ -160,46 +161,43 @@ cdef int _hessian(
             n = <int> min(s.capacity, n_rows - start)
             chunk = load(data, ws, rows, start, n, 0, n, weights)
             sweep(s, plan, loss, weights, &chunk, curved)
-            _add_chunk(s, plan, loss, weights, curved, &sums[0], h)
+            _add_chunk(s, plan, loss, weights, start == 0, start + n == n_rows, &sums[0], h)
             start += n
-    PyErr_CheckSignals()
-    with nogil:
-        _unpack(s, plan, loss, weights, &sums[0], h)
-        mirror(h, out.shape[0])
     return 0
 
 
 cdef void _add_chunk(
-    Signals s, Plan plan, Loss loss, const double* w, bint curved, double* sums, double* h
+    Signals s, Plan plan, Loss loss, const double* w, bint first, bint last, double* sums, double* h
 ) noexcept nogil:
-    """All pairs of weights of one chunk."""
+    """All pairs of weights of one chunk; the last one fills H, on both sides of the diagonal."""
     cdef int l, k
     cdef Way way
     for l in range(plan.n_layers - 1, 0, -1):
         curve_ahead(s, plan, w, l, s.wiring.linked)
         if s.wiring.groups[l].is_stored:
             curve_own(s, plan, w, l)
-        for k in range(l, plan.n_layers):
-            way = way_of(s, plan, loss, l, k)
-            if way == PACKED or way == SCALED:
-                add_packed(s, plan, w, way, l, k, sums)
-                sums += packed_size(s, way, l, k)
-            else:
-                add_by_units(s, plan, w, way, l, k, h)
-        if curved:
+        if s.curved:
             add_sensitivities(s, w, l, h)
-
-
-cdef void _unpack(Signals s, Plan plan, Loss loss, const double* w, const double* sums, double* h) noexcept nogil:
-    """The packed sums to their places, in the order of `_add_chunk`."""
-    cdef int l, k
-    cdef Way way
-    for l in range(plan.n_layers - 1, 0, -1):
         for k in range(l, plan.n_layers):
             way = way_of(s, plan, loss, l, k)
             if way == PACKED or way == SCALED:
-                scatter(s, way, w, l, k, sums, h)
-                sums += packed_size(s, way, l, k)
+                add_packed(s, plan, w, way, l, k, sums, first)
+                if last:
+                    scatter(s, way, w, l, k, sums, h)
+                if not (first and last):   # else the next pair may have the place
+                    sums += packed_size(s, way, l, k)
+            elif way != NONE:
+                add_by_units(s, plan, w, way, l, k, h)
+                if last:
+                    mirror(
+                        h, plan.n_parameters, _start(plan, l), _start(plan, l + 1), _start(plan, k),
+                        _start(plan, k + 1),
+                    )
+
+
+cdef Py_ssize_t _start(Plan plan, int l) noexcept nogil:
+    """Place of the first parameter of layer l, or past the end."""
+    return plan.blocks[plan.layers[l].first_block].weight_offset if l < plan.n_layers else plan.n_parameters
 
 
 cdef int _diagonal(

@@ -318,7 +318,8 @@ cdef void _evaluate_rows(
 
 
 cdef void _curve_rows(
-    LossKind kind, const floating[:, ::1] raw, const floating[:, ::1] y, floating[:, ::1] scratch, floating[:, :, ::1] out
+    LossKind kind, const floating[:, ::1] raw, const floating[:, ::1] y, floating[:, ::1] scratch,
+    floating[:, :, ::1] out,
 ):
     cdef int n = <int> raw.shape[0], m = <int> raw.shape[1]
     if n:

@@ -15,7 +15,7 @@ cdef enum Way:
 cdef Way way_of(Signals s, Plan plan, Loss loss, int l, int k) noexcept nogil
 cdef Py_ssize_t packed_size(Signals s, Way way, int l, int k) noexcept nogil
 cdef void add_packed(
-    Signals s, Plan plan, const double* w, Way way, int l, int k, double* sums
+    Signals s, Plan plan, const double* w, Way way, int l, int k, double* sums, bint fresh
 ) noexcept nogil
 cdef void add_by_units(Signals s, Plan plan, const double* w, Way way, int l, int k, double* h) noexcept nogil
 

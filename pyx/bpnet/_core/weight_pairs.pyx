@@ -16,8 +16,8 @@ from bpnet._core.sweeps cimport RAW
 from bpnet._core.unit_pairs cimport ahead_of, curve_row
 from bpnet._core.wiring cimport Group
 
-#: A pair of signals is one multiplication, 12 times the time of a multiply-add in a product: with so few pairs of units
-#: to share it, or fewer, one goes unit by unit.
+#: A pair of signals is a multiplication that takes as long as a dozen multiply-adds of a product: where fewer pairs of
+#: units than this share it, units go one by one. 16 and 32 were as fast within 5 %.
 DEF FEW = 24
 
 
@@ -67,11 +67,12 @@ cdef int _n_read(Plan plan, int l) noexcept nogil:
 
 
 cdef void add_packed(
-    Signals s, Plan plan, const double* w, Way way, int l, int k, double* sums
+    Signals s, Plan plan, const double* w, Way way, int l, int k, double* sums, bint fresh
 ) noexcept nogil:
-    """Add the pairs of layers l <= k to their packed sums: a row for each pair of units."""
+    """Add the pairs of layers l <= k to their packed sums, or set these: a row for each pair of units."""
     cdef Py_ssize_t d = heard_by(s, l), later = heard_by(s, k), i = 0, i_later = 0, n_columns, count, done = 0
     cdef Py_ssize_t j, n_rows, row
+    cdef double* out
     n_columns = d * (d + 1) // 2 if l == k else d * later
     while done < n_columns:
         count = min(TILE, n_columns - done)
@@ -79,10 +80,8 @@ cdef void add_packed(
         j = row = 0
         while j < s.wiring.groups[l].n_units:
             n_rows = _pair_units(s, plan, w, way, l, k, &j)
-            correlate(
-                n_rows, count, s.n, s.tile, s.n, s.heard, s.n, sums + row * n_columns + done,
-                sums + row * n_columns + done, n_columns,
-            )
+            out = sums + row * n_columns + done
+            correlate(n_rows, count, s.n, s.tile, s.n, s.heard, s.n, NULL if fresh else out, out, n_columns)
             row += n_rows
         done += count
 
@@ -91,11 +90,11 @@ cdef void _pair_signals(Signals s, int l, int k, Py_ssize_t* i, Py_ssize_t* i_la
     """z_i z_l for the next pairs of signals, from (i, i_later) on; in one layer for i <= i_later."""
     cdef const int* heard = s.wiring.heard + s.wiring.first_heard[s.wiring.groups[l].column]
     cdef const int* heard_later = s.wiring.heard + s.wiring.first_heard[s.wiring.groups[k].column]
-    cdef Py_ssize_t p, b, n = s.n, d_later = heard_by(s, k)
+    cdef Py_ssize_t b, n = s.n, d_later = heard_by(s, k)
     cdef const double* z
     cdef const double* z_later
     cdef double* out = s.heard
-    for p in range(count):
+    for _ in range(count):
         z, z_later = s.z + heard[i[0]] * n, s.z + heard_later[i_later[0]] * n
         for b in range(n):
             out[b] = z[b] * z_later[b]
@@ -113,13 +112,13 @@ cdef Py_ssize_t _pair_units(
     cdef Group* group = &s.wiring.groups[l]
     cdef Py_ssize_t b, n = s.n, rows = 0, count, m = group.n_units
     cdef const double* slope
-    cdef const double* weight = s.own + s.wiring.groups[s.wiring.n_layers].own * n
+    cdef const double* weight
     while j[0] < m:
         count = m - j[0] if l == k else 1 if way == SCALED else s.wiring.groups[k].n_units
         if rows and rows + count > TILE:
             break
         if way == SCALED:
-            weight = ahead_of_reader(s, plan, k)
+            weight = _weights(s, plan, k)
             slope = s.slope + (group.column + j[0]) * n
             for b in range(n):
                 s.tile[rows * n + b] = slope[b] * weight[b]
@@ -134,8 +133,8 @@ cdef Py_ssize_t _pair_units(
     return rows
 
 
-cdef const double* ahead_of_reader(Signals s, Plan plan, int l) noexcept nogil:
-    """With a constant second derivative of the loss: its row of any output of layer l, the sample weights."""
+cdef const double* _weights(Signals s, Plan plan, int l) noexcept nogil:
+    """The second derivative of the squared error to an output of layer l: the sample weights."""
     cdef int o
     for o in range(plan.n_output_spans):
         if plan.outputs[o].layer == l:
@@ -147,14 +146,15 @@ cdef void add_by_units(Signals s, Plan plan, const double* w, Way way, int l, in
     """Add the pairs of layers l <= k to H, one pair of units after the other."""
     cdef Group* group = &s.wiring.groups[l]
     cdef Group* later = &s.wiring.groups[k]
-    cdef Py_ssize_t j, i, first, last, n = s.n
+    cdef Py_ssize_t j, i, first, last, unit, n = s.n
     cdef const double* row
+    cdef bint fresh
     for j in range(group.n_units):
         first, last = 0, later.n_units
         if l == k:
             first, last = j, j + 1 if way == SAME_UNIT or way == CONSTANT else last
         if way == CONSTANT:
-            row = ahead_of_reader(s, plan, l)
+            row = _weights(s, plan, l)
         elif l != k:
             row = ahead_of(s, l, j, k)
         elif group.is_stored:
@@ -163,10 +163,11 @@ cdef void add_by_units(Signals s, Plan plan, const double* w, Way way, int l, in
             curve_row(s, plan, w, l, j, last - first, s.row)
             row = s.row
         for i in range(first, last):
-            _multiply_heard(s, group.column + j, later.column + i, row + (i - first) * n, not later.is_complete or i == first)
+            fresh = i == first or not later.is_complete
+            _multiply_heard(s, group.column + j, later.column + i, row + (i - first) * n, fresh)
             if way == CONSTANT:
-                for first in range(group.n_units):
-                    _add_result(s, group.column + first, later.column + first, True, h)
+                for unit in range(group.column, group.column + group.n_units):
+                    _add_result(s, unit, unit, True, h)
                 return
             _add_result(s, group.column + j, later.column + i, l == k, h)
 

@@ -151,7 +151,8 @@ cdef class Wiring:
     def _group_array(self, Plan plan, links, sizes):
         columns = list(accumulate([0, 0, *sizes[1:]]))
         all_units, softmax = columns[len(columns) - 1], CODES["softmax"]
-        complete, stored, n_leads = [True] * len(sizes), [l >= self.n_layers for l in range(len(sizes))], [0] * len(sizes)
+        complete, n_leads = [True] * len(sizes), [0] * len(sizes)
+        stored = [g >= self.n_layers for g in range(len(sizes))]
         for source, target, _, _, places in links:
             complete[target] &= len(places) == sizes[source] * sizes[target]
             stored[target] |= source > 0

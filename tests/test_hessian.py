@@ -169,6 +169,26 @@ def test_layers_wide_enough_to_be_packed_equal_the_same_layers_with_masks(loss):
     assert_near(whole.net().hessian(whole.X, whole.y, whole.s), truth(whole), SAME)
 
 
+def test_thin_masks_equal_the_same_layers_with_weights_of_zero(rng):
+    """With few of its connections a layer is gone through one by one, in every sum over units."""
+    sizes, rows, kept = {"input": 10}, [], []
+    for name, n, sources in [("p", 12, ["input"]), ("q", 14, ["p"]), ("r", 13, ["q", "p"]), ("out", 12, ["r", "p"])]:
+        mask = {source: rng.random((sizes[source], n)) < 0.1 for source in sources}
+        rows.append(layer(name, n, "identity" if name in ("p", "out") else "tanh", *sources, mask=mask))
+        kept += [mask[source].ravel() for source in sources] + [np.ones(n, bool)]
+        sizes[name] = n
+    kept = np.concatenate(kept)
+    outputs = ["out", "p"]  # one that feeds on
+    whole = Problem(10, [{**row, "mask": {}} for row in rows], outputs, weighted=True)
+    whole.w[~kept] = 0
+    part = Problem(10, rows, outputs, weighted=True)
+    for name in ("hessian", "gauss_newton"):
+        matrix = getattr(whole.net(), name)(whole.X, whole.y, whole.s)[np.ix_(kept, kept)]
+        assert_near(getattr(part.net(w=whole.w[kept]), name)(whole.X, whole.y, whole.s), matrix, ROUNDING)
+    diagonal = part.net(w=whole.w[kept]).hessian_diagonal(whole.X, whole.y, whole.s)
+    assert_near(diagonal, whole.net().hessian_diagonal(whole.X, whole.y, whole.s)[kept], ROUNDING)
+
+
 @pytest.mark.parametrize("loss", LOSSES)
 def test_many_inputs_meet_in_several_tiles(loss):
     """More pairs of inputs, and of units, than fit into one tile; compared by one column of differences."""

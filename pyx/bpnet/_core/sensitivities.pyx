@@ -13,7 +13,7 @@ that lead on from there. They go straight into H: the earlier weight w_kl has th
 from libc.string cimport memcpy, memset
 
 from bpnet._core.kernels cimport axpy
-from bpnet._core.signals cimport TILE, correlate, matrix_of, multiply
+from bpnet._core.signals cimport TILE, correlate, is_sparse, matrix_of, multiply
 from bpnet._core.wiring cimport Group, Link
 
 
@@ -50,6 +50,7 @@ cdef void _reach(Signals s, const double* w, int l) noexcept nogil:
     cdef Link* link
     cdef Py_ssize_t i, k, b, n = s.n, m = group.n_units, end = group.column + m
     cdef const double* weights
+    cdef const double* moved
     cdef const double* slope
     cdef double* out
     cdef int number, last = -1
@@ -68,10 +69,13 @@ cdef void _reach(Signals s, const double* w, int l) noexcept nogil:
                 for k in range(m):
                     axpy(weights[k * link.n_out + i], s.slope + (group.column + k) * n, out + (i * m + k) * n, n)
         elif link.source > l and s.wiring.reaches[l * s.wiring.n_layers + link.source]:
-            multiply(
-                link.n_out, m * n, link.n_in, weights, 1, link.n_out,
-                s.reach + (s.wiring.groups[link.source].column - end) * m * n, m * n, out, out, m * n,
-            )
+            moved = s.reach + (s.wiring.groups[link.source].column - end) * m * n
+            if is_sparse(link):
+                for i in range(link.first, link.first + link.n_weights):
+                    k, b = s.wiring.rows[i] * m * n, s.wiring.columns[i] * m * n
+                    axpy(w[s.wiring.places[i]], moved + k, out + b, m * n)
+            else:
+                multiply(link.n_out, m * n, link.n_in, weights, 1, link.n_out, moved, m * n, out, out, m * n)
         if number + 1 == s.wiring.n_links or s.wiring.links[number + 1].target != link.target:
             slope = s.slope + target.column * n
             for i in range(link.n_out):

@@ -16,7 +16,7 @@ pairs of its *own*. For all k at once a sum over m is one product with the weigh
 from libc.string cimport memcpy, memset
 
 from bpnet._core.kernels cimport axpy
-from bpnet._core.signals cimport matrix_of, multiply
+from bpnet._core.signals cimport is_sparse, matrix_of, multiply
 from bpnet._core.sweeps cimport RAW
 from bpnet._core.wiring cimport Group, Link
 
@@ -51,7 +51,6 @@ cdef void _pull(Signals s, const Link* link, const double* w, const unsigned cha
     cdef int k = link.source + 1, l = link.source, m = link.target, first, n_groups = s.wiring.n_groups
     cdef Py_ssize_t i, n = s.n, width = width_of(s, l), length
     cdef const unsigned char* linked = s.wiring.linked + m * n_groups
-    cdef const double* weights = matrix_of(s, link, w)
     cdef double* out
     wanted += l * n_groups
     while k < n_groups:
@@ -61,27 +60,40 @@ cdef void _pull(Signals s, const Link* link, const double* w, const unsigned cha
         out = ahead_of(s, l, 0, k)
         if k < m:      # M_mk is kept as M_km
             for i in range(s.wiring.groups[k].n_units):
-                multiply(
-                    link.n_in, n, link.n_out, weights, link.n_out, 1, ahead_of(s, k, i, m), n,
-                    out + i * n, out + i * n, width * n,
-                )
+                _weigh(s, link, w, 0, link.n_in, n, ahead_of(s, k, i, m), n, out + i * n, width * n, False)
             k += 1
         elif k == m:
             length = link.n_out * n
-            multiply(
-                link.n_in, length, link.n_out, weights, link.n_out, 1, s.own + s.wiring.groups[m].own * n, length,
-                out, out, width * n,
-            )
+            _weigh(s, link, w, 0, link.n_in, length, s.own + s.wiring.groups[m].own * n, length, out, width * n, False)
             k += 1
         else:          # groups that follow each other together
             first = k
             while k < n_groups and wanted[k] and linked[k]:
                 k += 1
             length = (s.wiring.groups[k].column - s.wiring.groups[first].column) * n
-            multiply(
-                link.n_in, length, link.n_out, weights, link.n_out, 1, ahead_of(s, m, 0, first), width_of(s, m) * n,
-                out, out, width * n,
+            _weigh(
+                s, link, w, 0, link.n_in, length, ahead_of(s, m, 0, first), width_of(s, m) * n, out, width * n, False
             )
+
+
+cdef void _weigh(
+    Signals s, const Link* link, const double* w, Py_ssize_t first, Py_ssize_t count, Py_ssize_t length,
+    const double* rows, Py_ssize_t row, double* out, Py_ssize_t out_row, bint fresh,
+) noexcept nogil:
+    """out += W rows for `count` source units from the first on; = where `fresh`."""
+    cdef Py_ssize_t i, q
+    cdef const Py_ssize_t* starts = s.wiring.row_starts + link.first_row + first
+    if not is_sparse(link):
+        multiply(
+            count, length, link.n_out, matrix_of(s, link, w) + first * link.n_out, link.n_out, 1, rows, row,
+            NULL if fresh else out, out, out_row,
+        )
+        return
+    for i in range(count):
+        if fresh:
+            memset(out + i * out_row, 0, length * sizeof(double))
+        for q in range(link.first + starts[i], link.first + starts[i + 1]):
+            axpy(w[s.wiring.places[q]], rows + s.wiring.columns[q] * row, out + i * out_row, length)
 
 
 cdef void _read_ahead(Signals s, Plan plan, int l, const unsigned char* wanted) noexcept nogil:
@@ -114,20 +126,15 @@ cdef void curve_row(
     cdef Link* link
     cdef Py_ssize_t i, n = s.n
     cdef const double* slope = s.slope + (group.column + j) * n
-    cdef const double* c0 = NULL
     cdef int k
     if group.is_softmax:
         _softmax_row(s, plan, l, j, count, out)
         return
-    for k in range(group.first_lead, group.first_lead + group.n_leads):
-        link = &s.wiring.links[s.wiring.leads[k]]
-        multiply(
-            count, n, link.n_out, matrix_of(s, link, w) + j * link.n_out, link.n_out, 1,
-            ahead_of(s, l, j, link.target), n, c0, out, n,
-        )
-        c0 = out
-    if c0 == NULL:
+    if group.n_leads == 0:
         memset(out, 0, count * n * sizeof(double))
+    for k in range(group.n_leads):
+        link = &s.wiring.links[s.wiring.leads[group.first_lead + k]]
+        _weigh(s, link, w, j, count, n, ahead_of(s, l, j, link.target), n, out, n, k == 0)
     if s.reading != RAW:
         _read_row(s, plan, l, j, count, out)
     for i in range(count * n):

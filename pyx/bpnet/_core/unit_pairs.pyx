@@ -36,14 +36,14 @@ cdef void curve_ahead(Signals s, Plan plan, const double* w, int l, const unsign
         _softmax_ahead(s, plan, l)
         return
     if s.reading != RAW:
-        _read_ahead(s, plan, l, wanted)
+        _read_ahead(s, plan, l)
     for j in range(group.n_units):
         row = rows + j * width * n
         for u in range(width):
             for b in range(n):
                 row[u * n + b] *= slope[j * n + b]
     if s.reading == RAW:
-        _read_ahead(s, plan, l, wanted)
+        _read_ahead(s, plan, l)
 
 
 cdef void _pull(Signals s, const Link* link, const double* w, const unsigned char* wanted) noexcept nogil:
@@ -96,26 +96,18 @@ cdef void _weigh(
             axpy(w[s.wiring.places[q]], rows + s.wiring.columns[q] * row, out + i * out_row, length)
 
 
-cdef void _read_ahead(Signals s, Plan plan, int l, const unsigned char* wanted) noexcept nogil:
-    """Add M_rk of the readers r that read layer l, for all k after it."""
-    cdef int o, r, k
-    cdef Py_ssize_t i, j, n = s.n, size
-    cdef double* own
-    wanted += l * s.wiring.n_groups
+cdef void _read_ahead(Signals s, Plan plan, int l) noexcept nogil:
+    """Add the pairs of the readers that read layer l: with themselves, for no loss couples outputs of two layers."""
+    cdef int o, r
+    cdef Py_ssize_t j, n = s.n, size
     for o in range(plan.n_output_spans):
-        if plan.outputs[o].layer != l:
-            continue
-        r, size = plan.n_layers + o, plan.outputs[o].n_units
-        for j in range(size):
-            for k in range(l + 1, plan.n_layers):
-                if wanted[k] and s.wiring.linked[r * s.wiring.n_groups + k]:
-                    for i in range(s.wiring.groups[k].n_units):
-                        axpy(
-                            <double> 1, ahead_of(s, k, i, r) + j * n,
-                            ahead_of(s, l, plan.outputs[o].first + j, k) + i * n, n,
-                        )
-            own = s.own + (s.wiring.groups[r].own + j * size) * n
-            axpy(<double> 1, own, ahead_of(s, l, plan.outputs[o].first + j, r), size * n)
+        if plan.outputs[o].layer == l:
+            r, size = plan.n_layers + o, plan.outputs[o].n_units
+            for j in range(size):
+                axpy(
+                    <double> 1, s.own + (s.wiring.groups[r].own + j * size) * n,
+                    ahead_of(s, l, plan.outputs[o].first + j, r), size * n,
+                )
 
 
 cdef void curve_row(

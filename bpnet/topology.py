@@ -5,6 +5,7 @@ from functools import cached_property
 
 import numpy as np
 
+from bpnet._core.wiring import Wiring
 from bpnet._layered import Layered
 from bpnet._unitwise import Unitwise
 from bpnet.layers import Layer
@@ -241,6 +242,11 @@ class Topology:
     def plan(self):
         """The compiled form: `bpnet._core.plan.Plan`."""
         return self._form.compile()
+
+    @cached_property
+    def wiring(self):
+        """The plan unit by unit, for second derivatives: `bpnet._core.wiring.Wiring`."""
+        return Wiring(self.plan)
 
     def __eq__(self, other):
         return self._form.key == other._form.key if isinstance(other, Topology) else NotImplemented

@@ -10,6 +10,7 @@ from itertools import pairwise
 
 import numpy as np
 import reference
+from hypothesis import reject
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 
@@ -303,9 +304,9 @@ def random_layers(draw):
     for row in layers:
         if row["name"] in outputs:
             row["activation"] = LOSSES[loss][2]
-    return Problem(
+    return _computable(Problem(
         sizes["input"], layers, outputs, loss, draw(st.booleans()), n_samples=3, seed=draw(st.integers(0, 99))
-    )
+    ))  # fmt: skip
 
 
 @st.composite
@@ -331,7 +332,18 @@ def random_units(draw):
     if LOSSES[loss][2] == "softmax":
         bias |= dict.fromkeys(outputs, draw(st.booleans()))
     wired = Wires(edges, activation, bias)
-    return Problem(n_inputs, wired, outputs, loss, draw(st.booleans()), n_samples=3, seed=draw(st.integers(0, 99)))
+    return _computable(
+        Problem(n_inputs, wired, outputs, loss, draw(st.booleans()), n_samples=3, seed=draw(st.integers(0, 99)))
+    )
+
+
+def _computable(problem):
+    """The problem, unless a tower of exponentials overflows in it."""
+    try:
+        _ = problem.truth
+    except OverflowError:
+        reject()
+    return problem
 
 
 def random_problems():

@@ -22,6 +22,10 @@ Result = namedtuple("Result", "value outputs deltas gradient raw")
 SELU_SCALE, SELU_ALPHA = 1.0507009873554805, 1.6732632423543772
 
 
+# An imaginary step so small that nothing but the derivative is left of it.
+STEP = 1e-100
+
+
 def exp(a):
     return cmath.exp(a) if isinstance(a, complex) else math.exp(a)
 
@@ -162,6 +166,45 @@ def evaluate(n_inputs, layers, outputs, loss, w, X, y, sample_weight=None):
         deltas.append([delta[unit.label] for unit in net])
     shape = len(X), -1
     return Result(value, np.reshape(signals, shape), np.reshape(deltas, shape), gradient, np.reshape(sums, shape))
+
+
+def hessian(n_inputs, layers, outputs, loss, w, X, y, sample_weight=None):
+    """Second derivatives of E: the gradient differentiated to one parameter after the other."""
+    steps = 1j * STEP * np.eye(len(w))
+    rows = [evaluate(n_inputs, layers, outputs, loss, w + step, X, y, sample_weight).gradient.imag for step in steps]
+    return np.array(rows) / STEP
+
+
+def jacobian(n_inputs, layers, outputs, w, x, raw):
+    """Derivatives of the outputs z of one sample, or of their a, to the parameters: (n_outputs, n_parameters)."""
+    net, _ = units(n_inputs, layers)
+    out = [unit.label for name in outputs for unit in net if _is_part(unit.label, name)]
+    columns = []
+    for step in 1j * STEP * np.eye(len(w)):
+        signals = forward(net, x, [complex(value) for value in w + step])[0 if raw else 1]
+        columns.append([complex(signals[label]).imag / STEP for label in out])
+    return np.transpose(columns)
+
+
+def second_order_parts(n_inputs, layers, outputs, w, x, y):
+    """For the squared error of one sample and linear outputs, unit by unit: a, h'(a), h''(a), error from the units that
+    hear it, weights (from column to row), and 1 for outputs."""
+    net, _ = units(n_inputs, layers)
+    number = {unit.label: k for k, unit in enumerate(net)}
+    out = [unit.label for name in outputs for unit in net if _is_part(unit.label, name)]
+    a, z = forward(net, x, [float(value) for value in w])
+    delta = backward(net, a, z, w, {label: z[label] - float(k) for label, k in zip(out, y)})
+    weights = np.zeros((len(net), len(net)))
+    for unit in net:
+        for label, place in unit.upstream:
+            if label in number:
+                weights[number[unit.label], number[label]] = w[place]
+    slopes = [ACTIVATIONS[unit.activation][1] for unit in net]
+    sums = [a[unit.label] for unit in net]
+    slope = np.array([h(value) for h, value in zip(slopes, sums)])
+    curvature = np.array([complex(h(value + 1j * STEP)).imag / STEP for h, value in zip(slopes, sums)])
+    error = weights.T @ [delta[unit.label] for unit in net]
+    return np.array(sums), slope, curvature, error, weights, np.array([float(unit.label in out) for unit in net])
 
 
 def sgd(rate, momentum=0.0, nesterov=False):

@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 from hypothesis import given
+from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
-from problems import CATALOGUE, GRAPHS, LOSSES, assert_near, make, random_problems
+from problems import CATALOGUE, GRAPHS, LOSSES, assert_near, make, random_problems, random_units
 
 from bpnet import Network, Topology
 from bpnet._core.curvature_products import products
@@ -48,8 +49,8 @@ def test_hessian_product_equals_complex_steps_unit_by_unit(problem, dtype):
         assert_near(product, problem.along(v).gradient, SAME[dtype])
 
 
-@given(random_problems())
-def test_products_of_any_layered_graph_equal_complex_steps(problem):
+@given(st.one_of(random_problems(), random_units()))
+def test_products_of_any_graph_equal_complex_steps(problem):
     (v,) = directions_for(problem, 1)
     net = problem.net()
     # Deep nets of exp magnify the rounding of their sums.

@@ -11,7 +11,7 @@ from bpnet import Network, Topology
 from bpnet.hessians import METHODS
 
 # What each method promises, in float64; the results of all are rounded to float32 where the network is.
-DIGITS = {"columns": 1e-11, "mixed": 1e-7, "finite_difference": 1e-4}
+DIGITS = {"exact": 1e-11, "columns": 1e-11, "mixed": 1e-7, "finite_difference": 1e-4}
 
 
 def truth(problem):
@@ -21,7 +21,8 @@ def truth(problem):
 @pytest.mark.parametrize("arguments", CATALOGUE.values(), ids=CATALOGUE.keys())
 def test_columns_are_exact_and_symmetric(arguments):
     problem = make(*arguments)
-    hessian = problem.net().hessian(problem.X, problem.y, problem.s)
+    hessian = problem.net().hessian(problem.X, problem.y, problem.s, method="columns")
+    assert_near(hessian, problem.net().hessian(problem.X, problem.y, problem.s), 1e-11)
     assert_near(hessian, problem.net().hessian(problem.X, problem.y, problem.s, method="mixed"), 1e-6)
     assert_near(hessian, hessian.T, 1e-13)
 
@@ -40,16 +41,16 @@ def test_every_method_keeps_its_promise(method, graph, loss, dtype):
 def test_more_parameters_than_are_done_together(rng):
     net = Network(Topology.layered([9, 8, 2]), random_state=0)  # 98
     X, y = rng.normal(size=(20, 9)), rng.normal(size=(20, 2))
-    assert_near(net.hessian(X, y), net.hessian(X, y, method="mixed"), 1e-7)
+    assert_near(net.hessian(X, y, method="columns"), net.hessian(X, y), 1e-13)
 
 
 @pytest.mark.parametrize("method", METHODS)
 def test_out_is_filled_and_returned(method, dtype):
     problem = make("no hidden layer", loss="binary")
     net = problem.net(dtype)
-    out = np.full((len(problem.w),) * 2, np.nan, dtype)
+    out = np.full((len(problem.w),) * 2, np.nan)
     assert net.hessian(problem.X, problem.y, method=method, out=out) is out
-    assert_array_equal(out, net.hessian(problem.X, problem.y, method=method))
+    assert_array_equal(out.astype(dtype), net.hessian(problem.X, problem.y, method=method))
 
 
 def test_operator_multiplies_as_the_matrix_does(dtype):
@@ -87,10 +88,6 @@ def test_operator_has_the_spectrum_of_the_matrix():
     ("error", "message", "more"),
     [
         (ValueError, "expected a method out of .*columns.*, got 'rows'", {"method": "rows"}),
-        (TypeError, "expected out as an array, got list", {"out": [[0.0]]}),
-        (ValueError, r"expected out as a writable array of shape \(8, 8\) and type float64", {"out": np.ones((8, 7))}),
-        (ValueError, "and type float64, got .* and float32", {"out": np.ones((8, 8), np.float32)}),
-        (ValueError, "writeable=False", {"out": np.broadcast_to(0.0, (8, 8))}),
     ],
 )
 def test_impossible_arguments_are_refused(error, message, more):

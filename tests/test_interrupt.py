@@ -118,3 +118,11 @@ def test_ctrl_c_ends_train_of_a_network_too(data):
     with CtrlC(0.5) as ctrl_c, pytest.warns(UserWarning, match="interrupted"):
         curve = train(net, *data, n_epochs=10**6, learning_rate=1e-4)
     assert ctrl_c.took < 5 and len(curve) < 10**6 and (net.parameters != before).any()
+
+
+def test_ctrl_c_ends_a_hessian(data):
+    net = Network(Topology.layered([20, 40, 1]), random_state=0)
+    out = np.empty((len(net.parameters),) * 2)
+    with CtrlC(0.5) as ctrl_c, pytest.raises(KeyboardInterrupt):
+        net.hessian(*data, out=out)  # some 30 seconds
+    assert ctrl_c.took < 5

@@ -5,8 +5,9 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 from hypothesis import given
+from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
-from problems import CATALOGUE, assert_near, make, random_problems
+from problems import CATALOGUE, assert_near, make, random_problems, random_units
 
 from bpnet import Layer, Network, Topology, check_jacobian
 
@@ -26,6 +27,8 @@ def of_inputs(problem, of):
 
 def of_parameters(problem, of):
     field = {"output": "outputs", "raw": "raw"}[of]
+    if len(problem.w) == 0:  # nothing but masks that leave nothing
+        return np.zeros((*getattr(problem.truth, field).shape, 0))
     return np.stack([getattr(problem.along(v), field) for v in np.eye(len(problem.w))], axis=2)
 
 
@@ -53,11 +56,12 @@ def test_parameter_jacobian_equals_complex_steps_unit_by_unit(graph, loss, of, d
 
 @pytest.mark.parametrize("of", ["output", "raw"])
 def test_jacobian_equals_differences_of_the_outputs(problem, of):
-    assert check_jacobian(problem.net(), problem.X, of) < 1e-7  # of differences some nine digits are right
+    # Of differences some nine digits are right; fewer at the end of a chain of twenty, where little changes.
+    assert check_jacobian(problem.net(), problem.X, of) < (1e-7 if problem.topology.plan.n_layers < 15 else 1e-5)
 
 
-@given(random_problems())
-def test_jacobians_of_any_layered_graph_equal_complex_steps(problem):
+@given(st.one_of(random_problems(), random_units()))
+def test_jacobians_of_any_graph_equal_complex_steps(problem):
     net = problem.net()
     for of in ("output", "raw"):
         assert_near(net.jacobian(problem.X, of), of_inputs(problem, of), 1e-11)

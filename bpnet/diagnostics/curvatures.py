@@ -5,7 +5,7 @@ import numpy as np
 
 from bpnet._core import activations
 from bpnet.diagnostics.gauss import output_derivatives
-from bpnet.topology import INPUT
+from bpnet.layers import INPUT
 
 ROWS = 64  # at a time: each block of M is (rows, n_units, n_units)
 

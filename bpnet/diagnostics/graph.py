@@ -7,8 +7,8 @@ Sums over a complete layer are one column for all units; NumPy's broadcasting do
 import numpy as np
 
 from bpnet._validation import as_inputs, as_targets, as_weights
+from bpnet.layers import INPUT
 from bpnet.network import Network
-from bpnet.topology import INPUT
 
 
 class Graph:

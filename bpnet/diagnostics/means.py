@@ -26,7 +26,7 @@ import numpy as np
 from bpnet.diagnostics.curvatures import curvatures
 from bpnet.diagnostics.gauss import expected_output
 from bpnet.diagnostics.graph import squared
-from bpnet.topology import INPUT
+from bpnet.layers import INPUT
 
 PARTS = ("curvature", "signals", "targets", "inherited")
 

@@ -21,7 +21,7 @@ import numpy as np
 
 from bpnet.diagnostics.gauss import expected_activation, expected_output
 from bpnet.diagnostics.graph import squared
-from bpnet.topology import INPUT
+from bpnet.layers import INPUT
 
 
 def predict_squares(net, graph, moments, X, y, weights):

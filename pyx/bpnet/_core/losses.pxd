@@ -20,3 +20,7 @@ cdef void hessian_product(
     LossKind kind, const floating* raw, const floating* y, const floating* weight, const floating* r_raw,
     floating* r_seed, floating* scratch, int n, int m,
 ) noexcept nogil
+cdef void curve(
+    LossKind kind, const floating* raw, const floating* y, const floating* weight, floating* scratch, floating* out,
+    int n, int m,
+) noexcept nogil

@@ -20,6 +20,7 @@ poisson               exp         sum_k t_k log(t_k / y_k) - t_k + y_k   (half t
 import numpy as np
 
 from libc.math cimport INFINITY, exp, fabs, log
+from libc.string cimport memset
 
 from bpnet._core.kernels cimport exp_, log1p_
 
@@ -81,11 +82,11 @@ cdef class Loss:
     def hessian(self, raw, y):
         """d2E_n/da_j da_k of a matched pair, else to z: shape (n_samples, n_outputs, n_outputs), type of `raw`."""
         raw, y = _pair(raw, y)
-        out = np.zeros((*raw.shape, raw.shape[1]), raw.dtype)
+        out, scratch = np.empty((*raw.shape, raw.shape[1]), raw.dtype), np.empty_like(raw)
         if raw.dtype == np.float32:
-            _curve[float](self.kind, raw, y, out)
+            _curve_rows[float](self.kind, raw, y, scratch, out)
         else:
-            _curve[double](self.kind, raw, y, out)
+            _curve_rows[double](self.kind, raw, y, scratch, out)
         return out
 
     def hessian_product(self, raw, y, direction):
@@ -151,6 +152,59 @@ cdef double evaluate(
         total += value if weight == NULL else weight[i] * value if weight[i] != 0 else 0
         raw, y, seed = raw + m, y + m, seed + m
     return total
+
+
+cdef void curve(
+    LossKind kind, const floating* raw, const floating* y, const floating* weight, floating* scratch, floating* out,
+    int n, int m,
+) noexcept nogil:
+    """out (n, m, m) becomes s_n d2E_n / draw draw; the other arguments are those of `evaluate`."""
+    cdef Py_ssize_t i, j, k, size = <Py_ssize_t> m * m
+    cdef floating e, factor
+    memset(out, 0, n * size * sizeof(floating))
+    for i in range(n):
+        factor = 1 if weight == NULL else weight[i]
+        if factor == 0:   # takes infinities away too
+            pass
+        elif kind == MULTINOMIAL_LOG_LOSS:
+            _multinomial_curve(raw, y, scratch, out, m)
+            for k in range(size):
+                out[k] *= factor
+        else:
+            for j in range(m):
+                k = j * (m + 1)
+                if kind == SQUARED_ERROR:
+                    out[k] = factor
+                elif kind == BINARY_LOG_LOSS:
+                    e = <floating> exp(-fabs(<double> raw[j]))
+                    out[k] = factor * (e / ((1 + e) * (1 + e)))
+                else:
+                    out[k] = factor * <floating> exp(<double> raw[j])
+        raw, y, out = raw + m, y + m, out + size
+
+
+cdef inline void _multinomial_curve(
+    const floating* a, const floating* y, floating* e, floating* out, int m
+) noexcept nogil:
+    """sum_k y_k (diag p - p p'), on the diagonal p_j times the sum of the others: no 1 - p_j of a sure class."""
+    cdef floating rest = 0, total, targets = 0, scale
+    cdef Py_ssize_t j, k, top = 0
+    for k in range(1, m):
+        if a[k] > a[top]:
+            top = k
+    for k in range(m):
+        e[k] = a[k] - a[top]
+    exp_(e, e, m)
+    for k in range(m):
+        targets += y[k]
+        if k != top:
+            rest += e[k]
+    total = 1 + rest
+    for j in range(m):
+        scale = targets * (e[j] / total)
+        for k in range(m):
+            out[j * m + k] = -scale * (e[k] / total)
+        out[j * m + j] = scale * ((rest if j == top else total - e[j]) / total)
 
 
 cdef inline double _squared_error(
@@ -340,31 +394,14 @@ cdef void _evaluate_rows(
             )
 
 
-cdef void _curve(LossKind kind, const floating[:, ::1] raw, const floating[:, ::1] y, floating[:, :, ::1] out):
-    """Second derivatives, row by row."""
-    cdef Py_ssize_t i, j, k, m = raw.shape[1]
-    cdef double e, targets, largest, total
-    for i in range(raw.shape[0]):
-        if kind == MULTINOMIAL_LOG_LOSS:
-            # sum_k y_k (diag p - p p'), the diagonal as p_j times the sum of the others.
-            largest = max([raw[i, k] for k in range(m)])
-            targets = sum([y[i, k] for k in range(m)])
-            total = sum([exp(raw[i, k] - largest) for k in range(m)])
-            for j in range(m):
-                e = exp(raw[i, j] - largest) / total
-                for k in range(m):
-                    if k != j:
-                        out[i, j, k] = <floating> (-targets * e * exp(raw[i, k] - largest) / total)
-                        out[i, j, j] -= out[i, j, k]
-            continue
-        for j in range(m):
-            if kind == SQUARED_ERROR:
-                out[i, j, j] = 1
-            elif kind == BINARY_LOG_LOSS:
-                e = exp(-fabs(raw[i, j]))
-                out[i, j, j] = <floating> (e / ((1 + e) * (1 + e)))
-            else:
-                out[i, j, j] = <floating> exp(raw[i, j])
+cdef void _curve_rows(
+    LossKind kind, const floating[:, ::1] raw, const floating[:, ::1] y, floating[:, ::1] scratch,
+    floating[:, :, ::1] out,
+):
+    cdef int n = <int> raw.shape[0], m = <int> raw.shape[1]
+    if n:
+        with nogil:
+            curve(kind, &raw[0, 0], &y[0, 0], <const floating*> NULL, &scratch[0, 0], &out[0, 0, 0], n, m)
 
 
 def _pair(raw, y):

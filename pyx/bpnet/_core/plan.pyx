@@ -297,7 +297,7 @@ class _Tables:
         opening = np.full(len(self.layers), -1) if heard_by else [-1] * len(self.layers)
         for number, block in enumerate(self.blocks):
             opening[heard_by[number] if number in heard_by else block[1]] = number
-        for layer in range(1, len(self.layers)):
+        for layer in range(len(self.layers)):
             self.layers[layer][7] = opening[layer] >= 0
         for number, block in enumerate(self.blocks):
             if number in heard_by:

@@ -1,0 +1,209 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Sums over samples for pairs of weights: the part M_jk z_i z_l of d2E / dw_ji dw_kl, where nearly all the work is.
+
+Between complete layers it is one matrix product over samples, pairs of units (j, k) times pairs of signals heard
+(i, l). In one layer both kinds of pairs are symmetric, so a quarter of the products is enough. Pairs are made a tile at
+a time, small enough to stay in cache until BLAS-3 has met all of them; the sums stay packed until `scatter`.
+
+Where units hear different things, or are few, each pair of units has a product of its own, straight into H.
+"""
+
+from libc.string cimport memcpy
+
+from bpnet._core.losses cimport MULTINOMIAL_LOG_LOSS, SQUARED_ERROR
+from bpnet._core.signals cimport TILE, correlate
+from bpnet._core.sweeps cimport RAW
+from bpnet._core.unit_pairs cimport ahead_of, curve_row
+from bpnet._core.wiring cimport Group
+
+#: A pair of signals is a multiplication that takes as long as a dozen multiply-adds of a product: where fewer pairs of
+#: units than this share it, units go one by one. 16 and 32 were as fast within 5 %.
+DEF FEW = 24
+
+
+cdef Way way_of(Signals s, Plan plan, Loss loss, int l, int k) noexcept nogil:
+    """How the pairs of layers l <= k are summed."""
+    cdef Group* group = &s.wiring.groups[l]
+    cdef Group* later = &s.wiring.groups[k]
+    # Outputs that feed nothing and that the loss does not couple.
+    cdef bint is_apart = later.n_leads == 0 and not later.is_softmax and loss.kind != MULTINOMIAL_LOG_LOSS
+    cdef bint is_constant = (
+        is_apart and loss.kind == SQUARED_ERROR and s.reading == RAW and _n_read(plan, k) == later.n_units
+    )
+    cdef Py_ssize_t n_pairs
+    if not s.wiring.linked[l * s.wiring.n_groups + k]:
+        return NONE
+    if l == k and is_apart:
+        return CONSTANT if is_constant and group.is_complete else SAME_UNIT
+    n_pairs = group.n_units * later.n_units if l != k else group.n_units * (group.n_units + 1) // 2
+    if not (group.is_complete and later.is_complete) or n_pairs < FEW:
+        return BY_UNITS
+    if (
+        l != k and is_constant and group.n_leads == 1 and _n_read(plan, l) == 0 and group.n_units >= FEW
+        and s.wiring.links[s.wiring.leads[group.first_lead]].target == k
+    ):
+        return SCALED
+    return PACKED
+
+
+cdef Py_ssize_t packed_size(Signals s, Way way, int l, int k) noexcept nogil:
+    """Number of packed sums."""
+    cdef Py_ssize_t n = s.wiring.groups[l].n_units, d
+    if way != PACKED and way != SCALED:
+        return 0
+    d = heard_by(s, l)
+    if l == k:
+        return n * (n + 1) // 2 * (d * (d + 1) // 2)
+    return n * (1 if way == SCALED else s.wiring.groups[k].n_units) * d * heard_by(s, k)
+
+
+cdef int _n_read(Plan plan, int l) noexcept nogil:
+    """Units of layer l that are outputs."""
+    cdef int o, count = 0
+    for o in range(plan.n_output_spans):
+        if plan.outputs[o].layer == l:
+            count += plan.outputs[o].n_units
+    return count
+
+
+cdef void add_packed(
+    Signals s, Plan plan, const double* w, Way way, int l, int k, double* sums, bint fresh
+) noexcept nogil:
+    """Add the pairs of layers l <= k to their packed sums, or set these: a row for each pair of units."""
+    cdef Py_ssize_t d = heard_by(s, l), later = heard_by(s, k), i = 0, i_later = 0, n_columns, count, done = 0
+    cdef Py_ssize_t j, n_rows, row
+    cdef double* out
+    n_columns = d * (d + 1) // 2 if l == k else d * later
+    while done < n_columns:
+        count = min(TILE, n_columns - done)
+        _pair_signals(s, l, k, &i, &i_later, count)
+        j = row = 0
+        while j < s.wiring.groups[l].n_units:
+            n_rows = _pair_units(s, plan, w, way, l, k, &j)
+            out = sums + row * n_columns + done
+            correlate(n_rows, count, s.n, s.tile, s.n, s.heard, s.n, NULL if fresh else out, out, n_columns)
+            row += n_rows
+        done += count
+
+
+cdef void _pair_signals(Signals s, int l, int k, Py_ssize_t* i, Py_ssize_t* i_later, Py_ssize_t count) noexcept nogil:
+    """z_i z_l for the next pairs of signals, from (i, i_later) on; in one layer for i <= i_later."""
+    cdef const int* heard = s.wiring.heard + s.wiring.first_heard[s.wiring.groups[l].column]
+    cdef const int* heard_later = s.wiring.heard + s.wiring.first_heard[s.wiring.groups[k].column]
+    cdef Py_ssize_t b, n = s.n, d_later = heard_by(s, k)
+    cdef const double* z
+    cdef const double* z_later
+    cdef double* out = s.heard
+    for _ in range(count):
+        z, z_later = s.z + heard[i[0]] * n, s.z + heard_later[i_later[0]] * n
+        for b in range(n):
+            out[b] = z[b] * z_later[b]
+        out += n
+        i_later[0] += 1
+        if i_later[0] == d_later:
+            i[0] += 1
+            i_later[0] = i[0] if l == k else 0
+
+
+cdef Py_ssize_t _pair_units(
+    Signals s, Plan plan, const double* w, Way way, int l, int k, Py_ssize_t* j
+) noexcept nogil:
+    """A tile of rows M_jk for the next units j of layer l, as many as fit; returns their number."""
+    cdef Group* group = &s.wiring.groups[l]
+    cdef Py_ssize_t b, n = s.n, rows = 0, count, m = group.n_units
+    cdef const double* slope
+    cdef const double* weight
+    while j[0] < m:
+        count = m - j[0] if l == k else 1 if way == SCALED else s.wiring.groups[k].n_units
+        if rows and rows + count > TILE:
+            break
+        if way == SCALED:
+            weight = _weights(s, plan, k)
+            slope = s.slope + (group.column + j[0]) * n
+            for b in range(n):
+                s.tile[rows * n + b] = slope[b] * weight[b]
+        elif l != k:
+            memcpy(s.tile + rows * n, ahead_of(s, l, j[0], k), count * n * sizeof(double))
+        elif group.is_stored:
+            memcpy(s.tile + rows * n, s.own + (group.own + j[0] * (m + 1)) * n, count * n * sizeof(double))
+        else:
+            curve_row(s, plan, w, l, j[0], count, s.tile + rows * n)
+        rows += count
+        j[0] += 1
+    return rows
+
+
+cdef const double* _weights(Signals s, Plan plan, int l) noexcept nogil:
+    """The second derivative of the squared error to an output of layer l: the sample weights."""
+    cdef int o
+    for o in range(plan.n_output_spans):
+        if plan.outputs[o].layer == l:
+            return s.own + s.wiring.groups[plan.n_layers + o].own * s.n
+    return NULL
+
+
+cdef void add_by_units(Signals s, Plan plan, const double* w, Way way, int l, int k, double* h) noexcept nogil:
+    """Add the pairs of layers l <= k to H, one pair of units after the other."""
+    cdef Group* group = &s.wiring.groups[l]
+    cdef Group* later = &s.wiring.groups[k]
+    cdef Py_ssize_t j, i, first, last, unit, n = s.n
+    cdef const double* row
+    cdef bint fresh
+    for j in range(group.n_units):
+        first, last = 0, later.n_units
+        if l == k:
+            first, last = j, j + 1 if way == SAME_UNIT or way == CONSTANT else last
+        if way == CONSTANT:
+            row = _weights(s, plan, l)
+        elif l != k:
+            row = ahead_of(s, l, j, k)
+        elif group.is_stored:
+            row = s.own + (group.own + j * group.n_units + first) * n
+        else:
+            curve_row(s, plan, w, l, j, last - first, s.row)
+            row = s.row
+        for i in range(first, last):
+            fresh = i == first or not later.is_complete
+            _multiply_heard(s, group.column + j, later.column + i, row + (i - first) * n, fresh)
+            if way == CONSTANT:
+                for unit in range(group.column, group.column + group.n_units):
+                    _add_result(s, unit, unit, True, h)
+                return
+            _add_result(s, group.column + j, later.column + i, l == k, h)
+
+
+cdef void _multiply_heard(
+    Signals s, Py_ssize_t unit, Py_ssize_t later, const double* row, bint fresh
+) noexcept nogil:
+    """sum_n M_jk z_i z_l for all signals i that one unit hears and l that the other hears, into the result."""
+    cdef const int* heard = s.wiring.heard + s.wiring.first_heard[unit]
+    cdef const int* heard_later = s.wiring.heard + s.wiring.first_heard[later]
+    cdef Py_ssize_t d = s.wiring.first_heard[unit + 1] - s.wiring.first_heard[unit], i, b, n = s.n
+    cdef Py_ssize_t d_later = s.wiring.first_heard[later + 1] - s.wiring.first_heard[later]
+    cdef const double* z
+    if d == 0 or d_later == 0:
+        return
+    if fresh:
+        for i in range(d_later):
+            memcpy(s.heard + i * n, s.z + heard_later[i] * n, n * sizeof(double))
+    for i in range(d):
+        z = s.z + heard[i] * n
+        for b in range(n):
+            s.tile[i * n + b] = row[b] * z[b]
+    correlate(d, d_later, n, s.tile, n, s.heard, n, NULL, s.result, d_later)
+
+
+cdef void _add_result(Signals s, Py_ssize_t unit, Py_ssize_t later, bint same_layer, double* h) noexcept nogil:
+    """H += the result, above the diagonal: in one layer the order of the units is not that of their parameters."""
+    cdef const Py_ssize_t* places = s.wiring.heard_places + s.wiring.first_heard[unit]
+    cdef const Py_ssize_t* places_later = s.wiring.heard_places + s.wiring.first_heard[later]
+    cdef Py_ssize_t d = s.wiring.first_heard[unit + 1] - s.wiring.first_heard[unit], i, k, p, q
+    cdef Py_ssize_t d_later = s.wiring.first_heard[later + 1] - s.wiring.first_heard[later]
+    for i in range(d):
+        p = places[i]
+        for k in range(d_later):
+            q = places_later[k]
+            if p <= q:
+                h[p * s.wiring.n_parameters + q] += s.result[i * d_later + k]
+            elif unit != later:
+                h[q * s.wiring.n_parameters + p] += s.result[i * d_later + k]

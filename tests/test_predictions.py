@@ -8,13 +8,12 @@ few thousand normal numbers may reach.
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
-from problems import GRAPHS, HIDDEN, LOSSES, make
+from problems import HIDDEN, LOSSES
 from scipy.integrate import quad
 
 from bpnet import Layer, Network, Topology
 from bpnet._core import activations
 from bpnet.diagnostics import WeightMoments, delta_statistics, predict_delta_statistics
-from bpnet.diagnostics.curvatures import curvatures
 from bpnet.diagnostics.gauss import expected_activation
 from bpnet.diagnostics.means import PARTS
 
@@ -310,29 +309,6 @@ def test_normal_expectations_of_activations_are_integrals(name, mean, variance):
     assert_allclose([value.item() for value in values], expected, rtol=1e-4, atol=1e-9)
 
 
-@pytest.mark.parametrize("graph", [name for name in GRAPHS if name != "outputs that feed on"])
-@pytest.mark.parametrize("loss", LOSSES)
-def test_curvatures_are_differences_of_the_deltas(graph, loss):
-    problem = make(graph, "gelu", loss)
-    net, topology, step = problem.net(), problem.topology, 1e-5
-    M = curvatures(net, problem.X, problem.y)
-    assert M.shape == (len(problem.X), len(topology.units))
-    for column, (unit, has_bias) in enumerate((u, b) for layer in topology.layers for u, b in _units(layer)):
-        if has_bias:
-            place = topology.bias_index(unit)
-            delta = []
-            for sign in (1, -1):
-                moved = problem.w.copy()
-                moved[place] += sign * step
-                delta.append(problem.net(w=moved).deltas(problem.X, problem.y)[:, column])
-            slope = (delta[0] - delta[1]) / (2 * step)
-            assert_allclose(M[:, column], slope, rtol=0, atol=1e-7 * max(1, np.abs(slope).max()))
-
-
-def _units(layer):
-    return [((layer.name, k), layer.bias) for k in range(layer.n_units)]
-
-
 def test_sparse_inputs_and_class_numbers_change_nothing():
     from scipy.sparse import csr_array
 
@@ -404,3 +380,14 @@ def test_impossible_arguments_are_refused(error, message, bad):
     with pytest.raises(error) as caught:
         predict_delta_statistics(**arguments)
     assert message in str(caught.value)
+
+
+def test_predictions_want_layers_and_measurements_do_not(rng):
+    topology = Topology.from_edges(
+        2, [(0, "p"), (1, "p"), ("p", "q"), (1, "q"), ("p", "out"), ("q", "out")], outputs=["out"]
+    )
+    net, X, y = Network(topology, random_state=0), rng.normal(size=(9, 2)), np.ones(9)
+    measured = delta_statistics(net, X, y)
+    assert_allclose(measured.units["mean"], net.deltas(X, y).mean(axis=0))
+    with pytest.raises(ValueError, match="expected a network given layer by layer, got one of single units"):
+        predict_delta_statistics(net, X, y)

@@ -22,6 +22,10 @@ class Graph:
         Numbers of the layers that hear a layer.
     closing : list of int
         Numbers of the output layers that feed nothing.
+    is_layered : bool
+        Whether the topology was given layer by layer: if not, nothing is known here of who hears whom.
+    output_layers : set of str
+        Names of the layers of outputs alone.
     """
 
     def __init__(self, topology):
@@ -34,6 +38,12 @@ class Graph:
         self.followers = {name: [k for k, layer in enumerate(self.layers) if name in layer.sources] for name in names}
         self.closing = [k for k, layer in enumerate(self.layers) if not self.followers[layer.name]]
         sizes = {layer.name: layer.n_units for layer in self.layers}
+        self.is_layered = set(topology.outputs) <= set(sizes)
+        if not self.is_layered:  # outputs are units
+            units, outputs = topology.units, set(topology.outputs)
+            self.output_layers = {name for name, own in self.columns.items() if outputs.issuperset(units[own])}
+            return
+        self.output_layers = set(topology.outputs)
         stops = np.cumsum([sizes[name] for name in topology.outputs])
         self.output_columns = {
             name: slice(stop - sizes[name], stop) for name, stop in zip(topology.outputs, stops, strict=True)
@@ -61,7 +71,7 @@ class Graph:
 
     def growth(self, mean_squares):
         """Root mean square in the first hidden layer over that in the last, from the mean square of each layer."""
-        hidden = [k for k, layer in enumerate(self.layers) if layer.name not in self.topology.outputs]
+        hidden = [k for k, layer in enumerate(self.layers) if layer.name not in self.output_layers]
         if not hidden:
             return 1.0
         with np.errstate(divide="ignore", invalid="ignore"):

@@ -23,7 +23,6 @@ and what it misses is exactly a sum of four parts (Cov over samples and weights;
 
 import numpy as np
 
-from bpnet.diagnostics.curvatures import curvatures
 from bpnet.diagnostics.gauss import expected_output
 from bpnet.diagnostics.graph import squared
 from bpnet.layers import INPUT
@@ -52,7 +51,7 @@ def sample_terms(net, graph, moments, X, y, weights):
     delta = net.deltas(X, y)
     heard = {INPUT: X} | {name: z[:, own] for name, own in graph.columns.items()}
     inner = [k for k, layer in enumerate(graph.layers) if k not in graph.closing and layer.sources != (INPUT,)]
-    M = curvatures(net, X, y) if inner else delta
+    M = net.curvatures(X, y) if inner else delta
     terms: dict[tuple, np.ndarray] = {}
     above = {}
     for k, layer in enumerate(graph.layers):

@@ -74,6 +74,8 @@ def predict_delta_statistics(net, X, y, sample_weight=None, *, moments=None, n_r
     n_restarts = check_count(n_restarts, "n_restarts")
     X, y, weights = as_data(net, X, y, sample_weight)
     graph, topology = Graph(net.topology), net.topology
+    if not graph.is_layered:
+        raise ValueError("expected a network given layer by layer, got one of single units")
     moments = WeightMoments.glorot_uniform(topology) if moments is None else moments
     if not isinstance(moments, WeightMoments) or len(moments.mean) != len(graph.layers):
         raise ValueError(f"expected WeightMoments of {len(graph.layers)} layers, got {moments!r}")

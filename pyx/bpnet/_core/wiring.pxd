@@ -27,7 +27,7 @@ cdef struct Group:
     Py_ssize_t own         # pairs of units of one group, of those before it that are stored
 
 cdef class Wiring:
-    cdef readonly object order          # place in w of each parameter in the wiring's own order; None: they are the same
+    cdef readonly object order          # place in w of each parameter in the wiring's own order; None: the same
     cdef readonly int n_layers
     cdef readonly int n_groups          # layers and readers
     cdef readonly int n_inputs

@@ -3,7 +3,7 @@
 
 import numpy as np
 
-from bpnet import curvature, hessians, initializers, losses
+from bpnet import curvature, hessians, initializers, losses, views
 from bpnet._core import derivatives, jacobians
 from bpnet._core.data import Data
 from bpnet._core.plan import aligned
@@ -103,12 +103,12 @@ class Network:
         Where connections are missing, the matrix is a read-only copy with zeros; then its size, not the number of
         weights, is what it costs.
         """
-        return ParameterViews([_coefs(self, k) for k in range(len(self.topology.layers))], self, _set_coefs)
+        return views.of_layers(self, views.coefs, views.set_coefs)
 
     @property
     def intercepts(self):
         """Biases of each layer: `ParameterViews` of vectors (n_units,), empty for layers without."""
-        return ParameterViews([_intercepts(self, k) for k in range(len(self.topology.layers))], self, _set_intercepts)
+        return views.of_layers(self, views.intercepts, views.set_intercepts)
 
     def predict(self, X):
         """Outputs z: shape (n_samples, n_outputs). Cost O(n_samples W)."""
@@ -421,69 +421,3 @@ class Network:
 
     def __repr__(self):
         return f"Network({self.topology!r}, loss={self.loss_name!r}, dtype={self.dtype.name})"
-
-
-class ParameterViews(list):
-    """List of arrays that are views of a network's flat vector of parameters.
-
-    Writing into an array, or assigning to an item, changes the network. Where no view is possible (some connections of
-    the layer do not exist) the array is a read-only copy, and only assigning to the item changes the network.
-    Copied or pickled it becomes a plain list of arrays.
-    """
-
-    def __init__(self, arrays, network, assign):
-        super().__init__(arrays)
-        self._network, self._assign = network, assign
-
-    def __setitem__(self, index, values):
-        places = range(len(self))[index]
-        places, values = (list(places), list(values)) if isinstance(index, slice) else ([places], [values])
-        if len(values) != len(places):
-            raise ValueError(f"expected {len(places)} arrays, got {len(values)}")
-        # All are checked before the first is written.
-        arrays = [np.asarray(value, self._network.dtype) for value in values]
-        for k, array in zip(places, arrays, strict=True):
-            if array.shape != self[k].shape:
-                raise ValueError(f"expected an array of shape {self[k].shape} for item {k}, got {array.shape}")
-        for k, array in zip(places, arrays, strict=True):
-            super().__setitem__(k, self._assign(self._network, k, array))
-
-    def _refuse(self, *args, **kwargs):
-        raise TypeError("the layers of a network are fixed: expected an assignment to an item")
-
-    append = extend = insert = pop = remove = clear = sort = reverse = __delitem__ = __iadd__ = __imul__ = _refuse
-
-    def __reduce__(self):
-        return list, ([np.array(array) for array in self],)
-
-    def __deepcopy__(self, memo):
-        return [np.array(array) for array in self]
-
-
-def _coefs(net, k):
-    """Weights of layer k: the stack of its sources."""
-    form, (start, stop) = net.topology._form, net.topology.plan.weight_ranges[k]
-    weights, layer, cells = net.parameters[start:stop], form.layers[k], form.cells(k)
-    if cells is None:
-        return weights.reshape(-1, layer.n_units)
-    full = np.zeros((sum(form.sizes[source] for source in layer.sources), layer.n_units), net.dtype)
-    full[cells] = weights
-    full.setflags(write=False)
-    return full
-
-
-def _set_coefs(net, k, value):
-    start, stop = net.topology.plan.weight_ranges[k]
-    cells = net.topology._form.cells(k)
-    net.parameters[start:stop] = value.reshape(-1) if cells is None else value[cells]
-    return _coefs(net, k)
-
-
-def _intercepts(net, k):
-    layer, stop = net.topology.layers[k], net.topology.plan.weight_ranges[k][1]
-    return net.parameters[stop : stop + layer.n_units * layer.bias]
-
-
-def _set_intercepts(net, k, value):
-    _intercepts(net, k)[...] = value
-    return _intercepts(net, k)

@@ -17,7 +17,7 @@ from bpnet._core.unit_pairs cimport ahead_of, curve_row
 from bpnet._core.wiring cimport Group
 
 #: A pair of signals is a multiplication that takes as long as a dozen multiply-adds of a product: where fewer pairs of
-#: units than this share it, units go one by one. 16 and 32 were as fast within 5 %.
+#: units than this share it, units go one by one.
 DEF FEW = 24
 
 

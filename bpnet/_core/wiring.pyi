@@ -1,11 +1,15 @@
 # SPDX-License-Identifier: BSD-3-Clause
 from typing import NoReturn
 
+import numpy as np
+
 from bpnet._core.plan import Plan
 
 class Wiring:
     def __init__(self, plan: Plan) -> None: ...
     def __reduce__(self) -> NoReturn: ...
+    @property
+    def order(self) -> np.ndarray | None: ...
     @property
     def n_layers(self) -> int: ...
     @property

@@ -158,15 +158,13 @@ cdef void curve(
     LossKind kind, const floating* raw, const floating* y, const floating* weight, floating* scratch, floating* out,
     int n, int m,
 ) noexcept nogil:
-    """out (n, m, m) becomes s_n d2E_n / draw draw; the other arguments are those of `evaluate`."""
+    """out (n, m, m) becomes s_n d2E_n / draw draw; the other arguments are those of `evaluate`, no weight zero."""
     cdef Py_ssize_t i, j, k, size = <Py_ssize_t> m * m
     cdef floating e, factor
     memset(out, 0, n * size * sizeof(floating))
     for i in range(n):
         factor = 1 if weight == NULL else weight[i]
-        if factor == 0:   # takes infinities away too
-            pass
-        elif kind == MULTINOMIAL_LOG_LOSS:
+        if kind == MULTINOMIAL_LOG_LOSS:
             _multinomial_curve(raw, y, scratch, out, m)
             for k in range(size):
                 out[k] *= factor

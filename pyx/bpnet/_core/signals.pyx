@@ -23,7 +23,7 @@ from bpnet._core.losses cimport curve, evaluate
 from bpnet._core.sweeps cimport OUTPUT, RAW
 from bpnet._core.wiring cimport Group
 
-#: Samples of a chunk: 128 and 200 were no faster on nets of 241 to 3,855 parameters, within the noise.
+#: Samples of a chunk: 128 and 200 differed by little more than the noise (nets of 241 to 3,855 parameters).
 DEF CHUNK = 256
 #: Bytes that the signals of a chunk may take: where units are many, pairs of units are more, and samples become fewer.
 DEF CHUNK_BYTES = 128 * 1024 * 1024

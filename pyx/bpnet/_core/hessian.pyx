@@ -17,7 +17,7 @@ from cpython.exc cimport PyErr_CheckSignals
 from bpnet._core.data cimport Chunk, Data, load
 from bpnet._core.losses cimport Loss
 from bpnet._core.plan cimport Plan, Workspace
-from bpnet._core.scatter cimport mirror, scatter
+from bpnet._core.scatter cimport mirror
 from bpnet._core.sensitivities cimport add_sensitivities
 from bpnet._core.signals cimport Signals, correlate, spread, sweep
 from bpnet._core.unit_pairs cimport curve_ahead, curve_own, curve_row
@@ -141,12 +141,12 @@ cdef _weighted_rows(Data data):
 
 
 cdef Py_ssize_t _n_sums(Signals s, Plan plan, Loss loss, bint single):
-    """Packed sums of all pairs of layers; where there is a single chunk, one pair at a time is summed and unpacked."""
+    """Packed sums of all pairs of layers; where there is a single chunk, one pair at a time goes to H."""
     cdef int l, k
     cdef Py_ssize_t size, total = 0
     for l in range(1, plan.n_layers):
         for k in range(l, plan.n_layers):
-            size = packed_size(s, way_of(s, plan, loss, l, k), l, k)
+            size = packed_size(s, way_of(s, plan, loss, l, k), l, k, single)
             total = max(total, size) if single else total + size
     return total
 
@@ -190,17 +190,15 @@ cdef void _add_chunk(
         for k in range(l, plan.n_layers):
             way = way_of(s, plan, loss, l, k)
             if way == PACKED or way == SCALED:
-                add_packed(s, plan, w, way, l, k, sums, first)
-                if last:
-                    scatter(s, way, w, l, k, sums, h)
+                add_packed(s, plan, w, way, l, k, sums, first, last, h)
                 if not (first and last):   # else the next pair may have the place
-                    sums += packed_size(s, way, l, k)
+                    sums += packed_size(s, way, l, k, False)
             elif way != NONE:
                 add_by_units(s, plan, w, way, l, k, h)
                 if last:
                     mirror(
-                        h, plan.n_parameters, s.wiring.starts[l], s.wiring.starts[l + 1], s.wiring.starts[k],
-                        s.wiring.starts[k + 1],
+                        h, plan.n_parameters, s.wiring.starts[l], s.wiring.starts[k],
+                        s.wiring.starts[l + 1] - s.wiring.starts[l], s.wiring.starts[k + 1] - s.wiring.starts[k],
                     )
 
 

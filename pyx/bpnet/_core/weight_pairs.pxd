@@ -13,9 +13,9 @@ cdef enum Way:
     SCALED      # the same where M_jk = w_jk h'_j: for units j alone
 
 cdef Way way_of(Signals s, Plan plan, Loss loss, int l, int k) noexcept nogil
-cdef Py_ssize_t packed_size(Signals s, Way way, int l, int k) noexcept nogil
+cdef Py_ssize_t packed_size(Signals s, Way way, int l, int k, bint single) noexcept nogil
 cdef void add_packed(
-    Signals s, Plan plan, const double* w, Way way, int l, int k, double* sums, bint fresh
+    Signals s, Plan plan, const double* w, Way way, int l, int k, double* sums, bint first, bint last, double* h
 ) noexcept nogil
 cdef void add_by_units(Signals s, Plan plan, const double* w, Way way, int l, int k, double* h) noexcept nogil
 

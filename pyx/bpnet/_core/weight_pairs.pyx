@@ -3,7 +3,8 @@
 
 Between complete layers it is one matrix product over samples, pairs of units (j, k) times pairs of signals heard
 (i, l). In one layer both kinds of pairs are symmetric, so a quarter of the products is enough. Pairs are made a tile at
-a time, small enough to stay in cache until BLAS-3 has met all of them; the sums stay packed until `scatter`.
+a time, small enough to stay in cache until BLAS-3 has met all of them; the sums stay packed, a row for each pair of
+signals, until `scatter`.
 
 Where units hear different things, or are few, each pair of units has a product of its own, straight into H.
 """
@@ -11,6 +12,7 @@ Where units hear different things, or are few, each pair of units has a product 
 from libc.string cimport memcpy
 
 from bpnet._core.losses cimport MULTINOMIAL_LOG_LOSS, SQUARED_ERROR
+from bpnet._core.scatter cimport scatter
 from bpnet._core.signals cimport TILE, correlate
 from bpnet._core.sweeps cimport RAW
 from bpnet._core.unit_pairs cimport ahead_of, curve_row
@@ -46,15 +48,24 @@ cdef Way way_of(Signals s, Plan plan, Loss loss, int l, int k) noexcept nogil:
     return PACKED
 
 
-cdef Py_ssize_t packed_size(Signals s, Way way, int l, int k) noexcept nogil:
-    """Number of packed sums."""
-    cdef Py_ssize_t n = s.wiring.groups[l].n_units, d
+cdef Py_ssize_t packed_size(Signals s, Way way, int l, int k, bint single) noexcept nogil:
+    """Number of packed sums; those of a `single` chunk go to H tile by tile."""
+    cdef Py_ssize_t count = _n_signal_pairs(s, l, k)
     if way != PACKED and way != SCALED:
         return 0
-    d = heard_by(s, l)
+    return (min(count, TILE) if single else count) * _n_unit_pairs(s, way, l, k)
+
+
+cdef Py_ssize_t _n_unit_pairs(Signals s, Way way, int l, int k) noexcept nogil:
+    cdef Py_ssize_t n = s.wiring.groups[l].n_units
     if l == k:
-        return n * (n + 1) // 2 * (d * (d + 1) // 2)
-    return n * (1 if way == SCALED else s.wiring.groups[k].n_units) * d * heard_by(s, k)
+        return n * (n + 1) // 2
+    return n if way == SCALED else n * s.wiring.groups[k].n_units
+
+
+cdef Py_ssize_t _n_signal_pairs(Signals s, int l, int k) noexcept nogil:
+    cdef Py_ssize_t d = heard_by(s, l)
+    return d * (d + 1) // 2 if l == k else d * heard_by(s, k)
 
 
 cdef int _n_read(Plan plan, int l) noexcept nogil:
@@ -67,23 +78,27 @@ cdef int _n_read(Plan plan, int l) noexcept nogil:
 
 
 cdef void add_packed(
-    Signals s, Plan plan, const double* w, Way way, int l, int k, double* sums, bint fresh
+    Signals s, Plan plan, const double* w, Way way, int l, int k, double* sums, bint first, bint last, double* h
 ) noexcept nogil:
-    """Add the pairs of layers l <= k to their packed sums, or set these: a row for each pair of units."""
-    cdef Py_ssize_t d = heard_by(s, l), later = heard_by(s, k), i = 0, i_later = 0, n_columns, count, done = 0
-    cdef Py_ssize_t j, n_rows, row
+    """Add the pairs of layers l <= k to their packed sums, in the `first` chunk set these; the `last` one fills H."""
+    cdef Py_ssize_t i = 0, i_later = 0, i_tile, i_later_tile, count, j, n_pairs, pair, rest = _n_signal_pairs(s, l, k)
+    cdef Py_ssize_t width = _n_unit_pairs(s, way, l, k)
     cdef double* out
-    n_columns = d * (d + 1) // 2 if l == k else d * later
-    while done < n_columns:
-        count = min(TILE, n_columns - done)
+    while rest > 0:
+        count = min(TILE, rest)
+        i_tile, i_later_tile = i, i_later
         _pair_signals(s, l, k, &i, &i_later, count)
-        j = row = 0
+        j = pair = 0
         while j < s.wiring.groups[l].n_units:
-            n_rows = _pair_units(s, plan, w, way, l, k, &j)
-            out = sums + row * n_columns + done
-            correlate(n_rows, count, s.n, s.tile, s.n, s.heard, s.n, NULL if fresh else out, out, n_columns)
-            row += n_rows
-        done += count
+            n_pairs = _pair_units(s, plan, w, way, l, k, &j)
+            out = sums + pair
+            correlate(count, n_pairs, s.n, s.heard, s.n, s.tile, s.n, NULL if first else out, out, width)
+            pair += n_pairs
+        if last:
+            scatter(s, way, w, l, k, i_tile, i_later_tile, count, sums, h)
+        if not (first and last):   # else the next tile may have the place
+            sums += count * width
+        rest -= count
 
 
 cdef void _pair_signals(Signals s, int l, int k, Py_ssize_t* i, Py_ssize_t* i_later, Py_ssize_t count) noexcept nogil:

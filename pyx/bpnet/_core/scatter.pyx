@@ -16,8 +16,8 @@ DEF SQUARE = 32
 
 
 cdef void scatter(
-    Signals s, Way way, const double* w, int l, int k, Py_ssize_t i, Py_ssize_t i_later, Py_ssize_t count,
-    const double* sums, double* h,
+    Signals s, Way way, const double* factors, const double* w, int l, int k, Py_ssize_t i, Py_ssize_t i_later,
+    Py_ssize_t count, const double* sums, double* h,
 ) noexcept nogil:
     """Blocks of `count` pairs of signals, from (i, i_later) on, for the units of layers l <= k."""
     cdef Py_ssize_t n = s.wiring.n_parameters, m = s.wiring.groups[l].n_units, m_later = s.wiring.groups[k].n_units
@@ -28,7 +28,7 @@ cdef void scatter(
         weights = matrix_of(s, &s.wiring.links[s.wiring.leads[s.wiring.groups[l].first_lead]], w)
     for _ in range(count):
         if l == k:
-            _fill_own(h, n, places[i], later[i_later], m, sums)
+            _fill_own(h, n, places[i], later[i_later], m, factors if way == SCALED else NULL, sums)
             sums += m * (m + 1) // 2
         else:
             _add_across(h + places[i] * n + later[i_later], n, m, m_later, weights, sums)
@@ -41,13 +41,18 @@ cdef void scatter(
 
 
 cdef void _fill_own(
-    double* h, Py_ssize_t n, Py_ssize_t row, Py_ssize_t column, Py_ssize_t m, const double* sums
+    double* h, Py_ssize_t n, Py_ssize_t row, Py_ssize_t column, Py_ssize_t m, const double* factors, const double* sums
 ) noexcept nogil:
     """The blocks of two signals of a layer: symmetric, hence the same on both sides of the diagonal."""
-    cdef Py_ssize_t j
+    cdef Py_ssize_t j, k
     cdef double* block = h + row * n + column
     for j in range(m):
-        memcpy(block + j * n + j, sums, (m - j) * sizeof(double))
+        if factors == NULL:
+            memcpy(block + j * n + j, sums, (m - j) * sizeof(double))
+        else:
+            for k in range(m - j):
+                block[j * n + j + k] = factors[k] * sums[k]
+            factors += m - j
         sums += m - j
     _turn(block, block, n, m, m, True)
     if row != column:

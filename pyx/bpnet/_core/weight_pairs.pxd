@@ -10,7 +10,7 @@ cdef enum Way:
     SAME_UNIT   # the same for the pairs of a unit with itself: no other has a second derivative
     CONSTANT    # the same for all units of a layer: outputs with the squared error
     PACKED      # pairs of units times pairs of signals heard
-    SCALED      # the same where M_jk = w_jk h'_j: for units j alone
+    SCALED      # the same but for factors that no sample changes: h'_j times w_kj, h'_j h'_k times sum_m w_mj w_mk
 
 cdef Way way_of(Signals s, Plan plan, Loss loss, int l, int k) noexcept nogil
 cdef Py_ssize_t packed_size(Signals s, Way way, int l, int k, bint single) noexcept nogil

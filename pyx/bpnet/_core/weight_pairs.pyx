@@ -13,10 +13,10 @@ from libc.string cimport memcpy
 
 from bpnet._core.losses cimport MULTINOMIAL_LOG_LOSS, SQUARED_ERROR
 from bpnet._core.scatter cimport scatter
-from bpnet._core.signals cimport TILE, correlate
+from bpnet._core.signals cimport TILE, correlate, matrix_of
 from bpnet._core.sweeps cimport RAW
 from bpnet._core.unit_pairs cimport ahead_of, curve_row
-from bpnet._core.wiring cimport Group
+from bpnet._core.wiring cimport Group, Link
 
 #: A pair of signals is a multiplication that takes as long as a dozen multiply-adds of a product: where fewer pairs of
 #: units than this share it, units go one by one.
@@ -27,25 +27,34 @@ cdef Way way_of(Signals s, Plan plan, Loss loss, int l, int k) noexcept nogil:
     """How the pairs of layers l <= k are summed."""
     cdef Group* group = &s.wiring.groups[l]
     cdef Group* later = &s.wiring.groups[k]
-    # Outputs that feed nothing and that the loss does not couple.
-    cdef bint is_apart = later.n_leads == 0 and not later.is_softmax and loss.kind != MULTINOMIAL_LOG_LOSS
-    cdef bint is_constant = (
-        is_apart and loss.kind == SQUARED_ERROR and s.reading == RAW and _n_read(plan, k) == later.n_units
-    )
     cdef Py_ssize_t n_pairs
+    cdef int target
     if not s.wiring.linked[l * s.wiring.n_groups + k]:
         return NONE
-    if l == k and is_apart:
-        return CONSTANT if is_constant and group.is_complete else SAME_UNIT
+    if l == k and _is_apart(s, loss, k):
+        return CONSTANT if group.is_complete and _is_constant(s, plan, loss, k) else SAME_UNIT
     n_pairs = group.n_units * later.n_units if l != k else group.n_units * (group.n_units + 1) // 2
     if not (group.is_complete and later.is_complete) or n_pairs < FEW:
         return BY_UNITS
-    if (
-        l != k and is_constant and group.n_leads == 1 and _n_read(plan, l) == 0 and group.n_units >= FEW
-        and s.wiring.links[s.wiring.leads[group.first_lead]].target == k
-    ):
-        return SCALED
+    if group.n_leads == 1 and _n_read(plan, l) == 0 and (l == k or group.n_units >= FEW):
+        target = s.wiring.links[s.wiring.leads[group.first_lead]].target
+        if (k == l or k == target) and _is_constant(s, plan, loss, target):
+            return SCALED
     return PACKED
+
+
+cdef bint _is_apart(Signals s, Loss loss, int k) noexcept nogil:
+    """Whether layer k feeds nothing and the loss does not couple its units."""
+    cdef Group* group = &s.wiring.groups[k]
+    return group.n_leads == 0 and not group.is_softmax and loss.kind != MULTINOMIAL_LOG_LOSS
+
+
+cdef bint _is_constant(Signals s, Plan plan, Loss loss, int k) noexcept nogil:
+    """Whether, beyond that, the second derivative of the loss to each unit is the weight of the sample."""
+    return (
+        _is_apart(s, loss, k) and loss.kind == SQUARED_ERROR and s.reading == RAW
+        and _n_read(plan, k) == s.wiring.groups[k].n_units
+    )
 
 
 cdef Py_ssize_t packed_size(Signals s, Way way, int l, int k, bint single) noexcept nogil:
@@ -53,7 +62,11 @@ cdef Py_ssize_t packed_size(Signals s, Way way, int l, int k, bint single) noexc
     cdef Py_ssize_t count = _n_signal_pairs(s, l, k)
     if way != PACKED and way != SCALED:
         return 0
-    return (min(count, TILE) if single else count) * _n_unit_pairs(s, way, l, k)
+    if single:
+        count = min(count, TILE)
+    if way == SCALED and l == k:
+        count += 1   # a row of factors
+    return count * _n_unit_pairs(s, way, l, k)
 
 
 cdef Py_ssize_t _n_unit_pairs(Signals s, Way way, int l, int k) noexcept nogil:
@@ -83,7 +96,12 @@ cdef void add_packed(
     """Add the pairs of layers l <= k to their packed sums, in the `first` chunk set these; the `last` one fills H."""
     cdef Py_ssize_t i = 0, i_later = 0, i_tile, i_later_tile, count, j, n_pairs, pair, rest = _n_signal_pairs(s, l, k)
     cdef Py_ssize_t width = _n_unit_pairs(s, way, l, k)
+    cdef const double* factors = sums
     cdef double* out
+    if way == SCALED and l == k:
+        if last:
+            _scale(s, plan, w, l, sums)
+        sums += width
     while rest > 0:
         count = min(TILE, rest)
         i_tile, i_later_tile = i, i_later
@@ -95,7 +113,7 @@ cdef void add_packed(
             correlate(count, n_pairs, s.n, s.heard, s.n, s.tile, s.n, NULL if first else out, out, width)
             pair += n_pairs
         if last:
-            scatter(s, way, w, l, k, i_tile, i_later_tile, count, sums, h)
+            scatter(s, way, factors, w, l, k, i_tile, i_later_tile, count, sums, h)
         if not (first and last):   # else the next tile may have the place
             sums += count * width
         rest -= count
@@ -125,27 +143,48 @@ cdef Py_ssize_t _pair_units(
 ) noexcept nogil:
     """A tile of rows M_jk for the next units j of layer l, as many as fit; returns their number."""
     cdef Group* group = &s.wiring.groups[l]
-    cdef Py_ssize_t b, n = s.n, rows = 0, count, m = group.n_units
+    cdef Py_ssize_t b, i, n = s.n, rows = 0, count, m = group.n_units
     cdef const double* slope
     cdef const double* weight
+    cdef double* out
     while j[0] < m:
         count = m - j[0] if l == k else 1 if way == SCALED else s.wiring.groups[k].n_units
         if rows and rows + count > TILE:
             break
+        out = s.tile + rows * n
+        if l != k and way != SCALED:
+            memcpy(out, ahead_of(s, l, j[0], k), count * n * sizeof(double))
+        elif l == k and group.is_stored and way != SCALED:
+            memcpy(out, s.own + (group.own + j[0] * (m + 1)) * n, count * n * sizeof(double))
+        elif l == k:
+            curve_row(s, plan, w, l, j[0], 1 if way == SCALED else count, out)
         if way == SCALED:
-            weight = _weights(s, plan, k)
+            weight = _weights(s, plan, s.wiring.links[s.wiring.leads[group.first_lead]].target)
             slope = s.slope + (group.column + j[0]) * n
-            for b in range(n):
-                s.tile[rows * n + b] = slope[b] * weight[b]
-        elif l != k:
-            memcpy(s.tile + rows * n, ahead_of(s, l, j[0], k), count * n * sizeof(double))
-        elif group.is_stored:
-            memcpy(s.tile + rows * n, s.own + (group.own + j[0] * (m + 1)) * n, count * n * sizeof(double))
-        else:
-            curve_row(s, plan, w, l, j[0], count, s.tile + rows * n)
+            if l != k:
+                for b in range(n):
+                    out[b] = slope[b] * weight[b]
+            for i in range(1, count):
+                for b in range(n):
+                    out[i * n + b] = slope[b] * weight[b] * slope[i * n + b]
         rows += count
         j[0] += 1
     return rows
+
+
+cdef void _scale(Signals s, Plan plan, const double* w, int l, double* factors) noexcept nogil:
+    """What the pairs (j, k) of a layer's units lack: sum_m w_mj w_mk, and 1 for j = k, whose M_jj is whole."""
+    cdef Link* link = &s.wiring.links[s.wiring.leads[s.wiring.groups[l].first_lead]]
+    cdef const double* weights = matrix_of(s, link, w)
+    cdef Py_ssize_t j, k, m
+    for j in range(link.n_in):
+        for k in range(j, link.n_in):
+            factors[0] = 1
+            if k > j:
+                factors[0] = 0
+                for m in range(link.n_out):
+                    factors[0] += weights[j * link.n_out + m] * weights[k * link.n_out + m]
+            factors += 1
 
 
 cdef const double* _weights(Signals s, Plan plan, int l) noexcept nogil:

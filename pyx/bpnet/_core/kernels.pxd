@@ -33,6 +33,7 @@ cdef extern from "kernels.h" nogil:
         void (*curve)(int, const float*, float*, Py_ssize_t) noexcept nogil
         void (*chain)(const float*, float*, Py_ssize_t) noexcept nogil
         void (*axpy)(float, const float*, float*, Py_ssize_t) noexcept nogil
+        void (*hadamard)(const float*, const float*, float*, Py_ssize_t) noexcept nogil
         void (*product)(
             Py_ssize_t, Py_ssize_t, Py_ssize_t, const float*, Py_ssize_t, Py_ssize_t,
             const float*, Py_ssize_t, Py_ssize_t, const float*, Py_ssize_t, float*, Py_ssize_t
@@ -66,6 +67,7 @@ cdef extern from "kernels.h" nogil:
         void (*curve)(int, const double*, double*, Py_ssize_t) noexcept nogil
         void (*chain)(const double*, double*, Py_ssize_t) noexcept nogil
         void (*axpy)(double, const double*, double*, Py_ssize_t) noexcept nogil
+        void (*hadamard)(const double*, const double*, double*, Py_ssize_t) noexcept nogil
         void (*product)(
             Py_ssize_t, Py_ssize_t, Py_ssize_t, const double*, Py_ssize_t, Py_ssize_t,
             const double*, Py_ssize_t, Py_ssize_t, const double*, Py_ssize_t, double*, Py_ssize_t

@@ -13,7 +13,7 @@ that lead on from there. They go straight into H: the earlier weight w_kl has th
 from libc.string cimport memcpy, memset
 
 from bpnet._core.kernels cimport axpy
-from bpnet._core.signals cimport TILE, correlate, is_sparse, matrix_of, multiply
+from bpnet._core.signals cimport TILE, correlate, is_sparse, matrix_of, multiply, hadamard
 from bpnet._core.wiring cimport Group, Link
 
 
@@ -80,8 +80,7 @@ cdef void _reach(Signals s, const double* w, int l) noexcept nogil:
             slope = s.slope + target.column * n
             for i in range(link.n_out):
                 for k in range(m):
-                    for b in range(n):
-                        out[(i * m + k) * n + b] *= slope[i * n + b]
+                    hadamard(slope + i * n, out + (i * m + k) * n, out + (i * m + k) * n, n)
 
 
 cdef void _hear(Signals s, Py_ssize_t unit) noexcept nogil:
@@ -96,7 +95,7 @@ cdef void _add_link(
 ) noexcept nogil:
     """The terms of connections first .. last of a link with unit k; k < 0: of each with its own source unit."""
     cdef Group* group = &s.wiring.groups[l]
-    cdef Py_ssize_t n = s.n, m = group.n_units, end = group.column + m, q, start, count, i, b, unit, heard, d
+    cdef Py_ssize_t n = s.n, m = group.n_units, end = group.column + m, q, start, count, i, unit, heard, d
     cdef const double* delta
     cdef const double* moved
     cdef const Py_ssize_t* places
@@ -113,8 +112,7 @@ cdef void _add_link(
                 moved = s.slope + (group.column + i) * n
             else:
                 moved = s.reach + ((s.wiring.groups[link.source].column - end + i) * m + k) * n
-            for b in range(n):
-                s.tile[q * n + b] = delta[b] * moved[b]
+            hadamard(delta, moved, s.tile + q * n, n)
         correlate(count, d, n, s.tile, n, s.heard, n, NULL, s.result, d)
         if k < 0:
             for q in range(count):

@@ -59,6 +59,11 @@ cdef inline void multiply(
     table.f64.product(m, n, k, a, a_row, a_col, b, b_row, 1, c0, c_row, c, c_row)
 
 
+cdef inline void hadamard(const double* x, const double* y, double* out, Py_ssize_t n) noexcept nogil:
+    """out = x * y, value by value: the compiler knows of no vectors wider than two numbers, the kernel does."""
+    table.f64.hadamard(x, y, out, n)
+
+
 cdef inline bint is_sparse(const Link* link) noexcept nogil:
     """Whether connections one by one are faster than the full matrix: a product is eight times as fast per weight."""
     return 8 * link.n_weights < <Py_ssize_t> link.n_in * link.n_out

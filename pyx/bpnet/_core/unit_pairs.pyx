@@ -16,7 +16,7 @@ pairs of its *own*. For all k at once a sum over m is one product with the weigh
 from libc.string cimport memcpy, memset
 
 from bpnet._core.kernels cimport axpy
-from bpnet._core.signals cimport is_sparse, matrix_of, multiply
+from bpnet._core.signals cimport is_sparse, matrix_of, multiply, hadamard
 from bpnet._core.sweeps cimport RAW
 from bpnet._core.wiring cimport Group, Link
 
@@ -24,7 +24,7 @@ from bpnet._core.wiring cimport Group, Link
 cdef void curve_ahead(Signals s, Plan plan, const double* w, int l, const unsigned char* wanted) noexcept nogil:
     """The pairs ahead of layer l, those of them that are wanted."""
     cdef Group* group = &s.wiring.groups[l]
-    cdef Py_ssize_t j, u, b, n = s.n, width = width_of(s, l)
+    cdef Py_ssize_t j, u, n = s.n, width = width_of(s, l)
     cdef double* rows = s.ahead + group.ahead * n
     cdef const double* slope = s.slope + group.column * n
     cdef double* row
@@ -40,8 +40,7 @@ cdef void curve_ahead(Signals s, Plan plan, const double* w, int l, const unsign
     for j in range(group.n_units):
         row = rows + j * width * n
         for u in range(width):
-            for b in range(n):
-                row[u * n + b] *= slope[j * n + b]
+            hadamard(slope + j * n, row + u * n, row + u * n, n)
     if s.reading == RAW:
         _read_ahead(s, plan, l)
 
@@ -129,8 +128,7 @@ cdef void curve_row(
         _weigh(s, link, w, j, count, n, ahead_of(s, l, j, link.target), n, out, n, k == 0)
     if s.reading != RAW:
         _read_row(s, plan, l, j, count, out)
-    for i in range(count * n):
-        out[i] *= slope[i]
+    hadamard(slope, out, out, count * n)
     if s.reading == RAW:
         _read_row(s, plan, l, j, count, out)
     axpy(<double> 1, s.bend + (group.column + j) * n, out, n)

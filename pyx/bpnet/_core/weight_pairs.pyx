@@ -13,7 +13,7 @@ from libc.string cimport memcpy
 
 from bpnet._core.losses cimport MULTINOMIAL_LOG_LOSS, SQUARED_ERROR
 from bpnet._core.scatter cimport scatter
-from bpnet._core.signals cimport TILE, correlate, matrix_of
+from bpnet._core.signals cimport TILE, correlate, matrix_of, hadamard
 from bpnet._core.sweeps cimport RAW
 from bpnet._core.unit_pairs cimport ahead_of, curve_row
 from bpnet._core.wiring cimport Group, Link
@@ -123,14 +123,10 @@ cdef void _pair_signals(Signals s, int l, int k, Py_ssize_t* i, Py_ssize_t* i_la
     """z_i z_l for the next pairs of signals, from (i, i_later) on; in one layer for i <= i_later."""
     cdef const int* heard = s.wiring.heard + s.wiring.first_heard[s.wiring.groups[l].column]
     cdef const int* heard_later = s.wiring.heard + s.wiring.first_heard[s.wiring.groups[k].column]
-    cdef Py_ssize_t b, n = s.n, d_later = heard_by(s, k)
-    cdef const double* z
-    cdef const double* z_later
+    cdef Py_ssize_t n = s.n, d_later = heard_by(s, k)
     cdef double* out = s.heard
     for _ in range(count):
-        z, z_later = s.z + heard[i[0]] * n, s.z + heard_later[i_later[0]] * n
-        for b in range(n):
-            out[b] = z[b] * z_later[b]
+        hadamard(s.z + heard[i[0]] * n, s.z + heard_later[i_later[0]] * n, out, n)
         out += n
         i_later[0] += 1
         if i_later[0] == d_later:
@@ -143,7 +139,7 @@ cdef Py_ssize_t _pair_units(
 ) noexcept nogil:
     """A tile of rows M_jk for the next units j of layer l, as many as fit; returns their number."""
     cdef Group* group = &s.wiring.groups[l]
-    cdef Py_ssize_t b, i, n = s.n, rows = 0, count, m = group.n_units
+    cdef Py_ssize_t i, n = s.n, rows = 0, count, m = group.n_units
     cdef const double* slope
     cdef const double* weight
     cdef double* out
@@ -161,12 +157,9 @@ cdef Py_ssize_t _pair_units(
         if way == SCALED:
             weight = _weights(s, plan, s.wiring.links[s.wiring.leads[group.first_lead]].target)
             slope = s.slope + (group.column + j[0]) * n
-            if l != k:
-                for b in range(n):
-                    out[b] = slope[b] * weight[b]
+            hadamard(slope, weight, s.row if l == k else out, n)
             for i in range(1, count):
-                for b in range(n):
-                    out[i * n + b] = slope[b] * weight[b] * slope[i * n + b]
+                hadamard(s.row, slope + i * n, out + i * n, n)
         rows += count
         j[0] += 1
     return rows
@@ -232,18 +225,15 @@ cdef void _multiply_heard(
     """sum_n M_jk z_i z_l for all signals i that one unit hears and l that the other hears, into the result."""
     cdef const int* heard = s.wiring.heard + s.wiring.first_heard[unit]
     cdef const int* heard_later = s.wiring.heard + s.wiring.first_heard[later]
-    cdef Py_ssize_t d = s.wiring.first_heard[unit + 1] - s.wiring.first_heard[unit], i, b, n = s.n
+    cdef Py_ssize_t d = s.wiring.first_heard[unit + 1] - s.wiring.first_heard[unit], i, n = s.n
     cdef Py_ssize_t d_later = s.wiring.first_heard[later + 1] - s.wiring.first_heard[later]
-    cdef const double* z
     if d == 0 or d_later == 0:
         return
     if fresh:
         for i in range(d_later):
             memcpy(s.heard + i * n, s.z + heard_later[i] * n, n * sizeof(double))
     for i in range(d):
-        z = s.z + heard[i] * n
-        for b in range(n):
-            s.tile[i * n + b] = row[b] * z[b]
+        hadamard(row, s.z + heard[i] * n, s.tile + i * n, n)
     correlate(d, d_later, n, s.tile, n, s.heard, n, NULL, s.result, d_later)
 
 

@@ -50,6 +50,8 @@ typedef struct {
         void (*chain)(const real *slope, real *error, ptrdiff_t n);                                             \
         /* y += alpha x */                                                                                      \
         void (*axpy)(real alpha, const real *x, real *y, ptrdiff_t n);                                          \
+        /* out = x * y, value by value; out may be x or y */                                                    \
+        void (*hadamard)(const real *x, const real *y, real *out, ptrdiff_t n);                                 \
         /* C (m, n) = C0 + A (m, k) B (k, n). Of A and B the rows or the columns are contiguous, of C and C0 the \
          * rows; C0 may be C, or one row for all (c0_row 0), or NULL for zeros. */                              \
         void (*product)(ptrdiff_t m, ptrdiff_t n, ptrdiff_t k, const real *a, ptrdiff_t a_row, ptrdiff_t a_col, \

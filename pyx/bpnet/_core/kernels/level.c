@@ -41,7 +41,7 @@
 
 #define TABLE(suffix)                                                                                           \
     {exp_##suffix, log1p_##suffix, activate_##suffix, curve_##suffix, chain_##suffix, axpy_##suffix,      \
-     product_##suffix, REACH_##suffix, add_rows_##suffix, gather_##suffix, forward_row_##suffix,            \
+     hadamard_##suffix, product_##suffix, REACH_##suffix, add_rows_##suffix, gather_##suffix, forward_row_##suffix,            \
      backward_row_##suffix, decay_##suffix, sgd_##suffix, adam_##suffix, sum_columns_##suffix,             \
      add_to_columns_##suffix, dot_columns_##suffix}
 

@@ -16,6 +16,7 @@ from problems import CATALOGUE, GRAPHS, LOSSES, Problem, assert_near, layer, mak
 
 from bpnet import Layer, Network, Topology
 from bpnet._core import hessian as core
+from bpnet._core import scratch
 
 # The same formulas in another order of summation.
 ROUNDING = 1e-13
@@ -220,6 +221,21 @@ def test_bits_do_not_depend_on_what_was_computed_before(graph):
     first = net.hessian(X, y, s)
     net.hessian(X[:1], y[:1], s[:1])
     assert_array_equal(net.hessian(X, y, s), first)
+
+
+def test_what_waiting_scratch_holds_does_not_matter(graph):
+    net, data = methods(graph)
+    before = net.hessian(*data)
+    for purpose in ("signals", "sums"):
+        memory = scratch.borrow(purpose, 8)
+        memory[:] = 255  # NaN, whatever its type
+        scratch.give_back(purpose, memory)
+    assert_array_equal(net.hessian(*data), before)
+
+
+def test_large_scratch_does_not_wait():
+    scratch.give_back("test", np.empty(2**26, np.uint8))
+    assert scratch.borrow("test", 1).nbytes == 1
 
 
 def test_zero_weight_is_the_same_as_leaving_the_row_out(graph):

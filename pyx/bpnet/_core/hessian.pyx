@@ -11,6 +11,7 @@ import os
 import numpy as np
 
 from bpnet._core.data import check_problem
+from bpnet._core.scratch import borrow, give_back
 
 from cpython.exc cimport PyErr_CheckSignals
 
@@ -70,7 +71,11 @@ def hessian(
         out = np.zeros((n, n))
     else:
         out.fill(0)
-    _hessian(s, plan, loss, _arranged(wiring, w), data, order, not gauss_newton, np.empty(max(1, n_sums)), out)
+    sums = borrow("sums", 8 * max(1, n_sums))
+    try:
+        _hessian(s, plan, loss, _arranged(wiring, w), data, order, not gauss_newton, sums.view(np.float64), out)
+    finally:
+        give_back("sums", sums)
     if wiring.order is not None:
         place = np.argsort(wiring.order)
         out[:] = out[np.ix_(place, place)]

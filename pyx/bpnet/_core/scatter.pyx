@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Packed sums of pairs of weights to their places in H: once, in the last chunk, while they are in cache.
 
-The parameter (signal i, unit j) of a complete layer lies at place_i + j. So what belongs to a pair of signals is a block
-of H, with a row and a column for each unit, and the block on the other side of the diagonal. H is larger than any cache,
-and memory is what takes the time here: each block is written once.
+The parameter (signal i, unit j) of a complete layer lies at place_i + j. So what belongs to a pair of signals is a
+block of H, with a row and a column for each unit, and the block on the other side of the diagonal. H is larger than any
+cache, and memory is what takes the time here: each block is written once.
 """
 
 from libc.string cimport memcpy

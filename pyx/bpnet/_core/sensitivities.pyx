@@ -13,7 +13,7 @@ that lead on from there. They go straight into H: the earlier weight w_kl has th
 from libc.string cimport memcpy, memset
 
 from bpnet._core.kernels cimport axpy
-from bpnet._core.signals cimport TILE, correlate, is_sparse, matrix_of, multiply, hadamard
+from bpnet._core.signals cimport TILE, correlate, hadamard, is_sparse, matrix_of, multiply
 from bpnet._core.wiring cimport Group, Link
 
 

@@ -9,9 +9,8 @@ is a matrix product of rows with rows. In layers, Z and A being such matrices,
 
 from itertools import accumulate
 
-import numpy as np
-
 from bpnet._core.plan import ALIGNMENT
+from bpnet._core.scratch import borrow, give_back
 
 from libc.string cimport memset
 
@@ -50,7 +49,7 @@ cdef class Signals:
         self.capacity = max(1, min(CHUNK, n_samples, CHUNK_BYTES // (8 * sum(per_sample))))
         sizes = [8 * size * self.capacity for size in per_sample] + [8 * size for size in fixed]
         starts = list(accumulate((size + ALIGNMENT - 1) // ALIGNMENT * ALIGNMENT for size in [0, *sizes]))
-        self._memory = np.empty(starts[len(sizes)] + ALIGNMENT, np.uint8)
+        self._memory = borrow("signals", starts[len(sizes)] + ALIGNMENT)
         cdef size_t base = self._memory.ctypes.data
         base += -base % ALIGNMENT
         places = [base + start for start in starts]
@@ -60,6 +59,10 @@ cdef class Signals:
         self.seed, self.target, self.curvature = _pointer(places[9]), _pointer(places[10]), _pointer(places[11])
         self.tile, self.heard = _pointer(places[12]), _pointer(places[13])
         self.row, self.result, self.matrices = _pointer(places[14]), _pointer(places[15]), _pointer(places[16])
+
+    def __del__(self):
+        if self._memory is not None:
+            give_back("signals", self._memory)
 
 
 cdef _sizes(Wiring wiring, bint pairs):

@@ -16,7 +16,7 @@ pairs of its *own*. For all k at once a sum over m is one product with the weigh
 from libc.string cimport memcpy, memset
 
 from bpnet._core.kernels cimport axpy
-from bpnet._core.signals cimport is_sparse, matrix_of, multiply, hadamard
+from bpnet._core.signals cimport hadamard, is_sparse, matrix_of, multiply
 from bpnet._core.sweeps cimport RAW
 from bpnet._core.wiring cimport Group, Link
 
@@ -115,7 +115,7 @@ cdef void curve_row(
     """M_jk for unit j of layer l and the `count` units k of the same layer from j on; needs the pairs ahead of j."""
     cdef Group* group = &s.wiring.groups[l]
     cdef Link* link
-    cdef Py_ssize_t i, n = s.n
+    cdef Py_ssize_t n = s.n
     cdef const double* slope = s.slope + (group.column + j) * n
     cdef int k
     if group.is_softmax:

@@ -13,7 +13,7 @@ from libc.string cimport memcpy
 
 from bpnet._core.losses cimport MULTINOMIAL_LOG_LOSS, SQUARED_ERROR
 from bpnet._core.scatter cimport scatter
-from bpnet._core.signals cimport TILE, correlate, matrix_of, hadamard
+from bpnet._core.signals cimport TILE, correlate, hadamard, matrix_of
 from bpnet._core.sweeps cimport RAW
 from bpnet._core.unit_pairs cimport ahead_of, curve_row
 from bpnet._core.wiring cimport Group, Link

@@ -1,0 +1,6 @@
+# SPDX-License-Identifier: BSD-3-Clause
+import numpy as np
+from numpy.typing import NDArray
+
+def borrow(purpose: str, n_bytes: int) -> NDArray[np.uint8]: ...
+def give_back(purpose: str, memory: NDArray[np.uint8]) -> None: ...

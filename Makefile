@@ -27,7 +27,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK = 1
 PIP = $(VENV)/bin/python -m pip install --quiet
 
 .DELETE_ON_ERROR:
-.PHONY: help demo test lint debug-test wheel bench clean
+.PHONY: help demo test judge lint debug-test wheel bench clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s%s\n", $$1, $$2 }' Makefile
@@ -37,6 +37,9 @@ demo: $(VENV)/installed $(VENV)/requirements-plot.txt  ## install bpnet and run 
 
 test: $(VENV)/installed $(VENV)/requirements-test.txt  ## run the whole suite with branch coverage; ARGS="-k name" for pytest
 	PYTHONSAFEPATH=1 $(VENV)/bin/pytest -W error --cov $(ARGS)
+
+judge: $(VENV)/installed $(VENV)/requirements-test.txt $(VENV)/requirements-judge.txt  ## all derivatives against JAX's, which is installed
+	PYTHONSAFEPATH=1 $(VENV)/bin/pytest -W error -s tests/judge_jax.py $(ARGS)
 
 lint: $(VENV)/installed $(VENV)/requirements-lint.txt  ## style, types, and stubs against the compiled modules
 	$(VENV)/bin/ruff check .

@@ -28,6 +28,7 @@ LOSSES = {
     "multinomial": ("log_loss", "multinomial_log_loss", "softmax"),
     "poisson": ("poisson", "poisson", "exp"),
 }
+ALL = tuple(sorted(LOSSES))
 
 
 def layer(name, n_units, activation, *sources, **more):
@@ -282,15 +283,15 @@ CATALOGUE = {", ".join([*names, "weighted" * weighted]): (*names, weighted) for 
 
 
 @st.composite
-def random_layers(draw):
-    """Any layered graph of up to five layers of up to six units: skips, masks, mixed activations, outputs anywhere."""
+def random_layers(draw, losses=ALL, max_layers=5, max_units=6):
+    """Any layered graph of so many layers of so many units: skips, masks, mixed activations, outputs anywhere."""
     rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
-    sizes = {"input": draw(st.integers(1, 6))}
-    loss = draw(st.sampled_from(sorted(LOSSES)))
+    sizes = {"input": draw(st.integers(1, max_units))}
+    loss = draw(st.sampled_from(losses))
     layers, unheard = [], set()
-    n_layers = draw(st.integers(1, 5))
+    n_layers = draw(st.integers(1, max_layers))
     for k in range(n_layers):
-        name, n_units = f"layer {k}", draw(st.integers(1, 6))
+        name, n_units = f"layer {k}", draw(st.integers(1, max_units))
         sources = draw(st.lists(st.sampled_from(list(sizes)), min_size=1, unique=True))
         if k == n_layers - 1:
             sources += sorted(unheard - set(sources))
@@ -310,11 +311,11 @@ def random_layers(draw):
 
 
 @st.composite
-def random_units(draw):
+def random_units(draw, losses=ALL):
     """Any graph of up to a dozen units: mixed activations and biases, outputs anywhere, labels of several kinds."""
     rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
     n_inputs, n_units = draw(st.integers(1, 4)), draw(st.integers(1, 12))
-    loss, density = draw(st.sampled_from(sorted(LOSSES))), draw(st.sampled_from([0.1, 0.3, 1]))
+    loss, density = draw(st.sampled_from(losses)), draw(st.sampled_from([0.1, 0.3, 1]))
     label = draw(st.sampled_from([lambda k: f"u{k}", lambda k: 1000 - k, lambda k: ("unit", k)]))
     nodes, edges = [*range(n_inputs), *map(label, range(n_units))], []
     for k in range(n_inputs, len(nodes)):

@@ -138,6 +138,11 @@ def backward(net, a, z, w, error):
     return delta
 
 
+def out_labels(net, outputs):
+    """Labels of the output units: `outputs` names units, or layers."""
+    return [unit.label for name in outputs for unit in net if _is_part(unit.label, name)]
+
+
 def _is_part(label, name):
     """Whether a unit is the one of this name, or one of the layer of this name."""
     return label == name or (isinstance(label, tuple) and isinstance(name, str) and label[0] == name)
@@ -148,7 +153,7 @@ def evaluate(n_inputs, layers, outputs, loss, w, X, y, sample_weight=None):
     net, n_parameters = units(n_inputs, layers)
     kind = np.result_type(np.asarray(w), np.asarray(X), float)
     w, X = np.asarray(w, kind).tolist(), np.asarray(X, kind).tolist()
-    out = [unit.label for name in outputs for unit in net if _is_part(unit.label, name)]
+    out = out_labels(net, outputs)
     loss_of, slope_of = LOSSES[loss]
     weights = [1.0] * len(X) if sample_weight is None else [float(s) for s in sample_weight]
     value, signals, sums, deltas, gradient = 0.0, [], [], [], np.zeros(n_parameters, kind)
@@ -178,7 +183,7 @@ def hessian(n_inputs, layers, outputs, loss, w, X, y, sample_weight=None):
 def jacobian(n_inputs, layers, outputs, w, x, raw):
     """Derivatives of the outputs z of one sample, or of their a, to the parameters: (n_outputs, n_parameters)."""
     net, _ = units(n_inputs, layers)
-    out = [unit.label for name in outputs for unit in net if _is_part(unit.label, name)]
+    out = out_labels(net, outputs)
     columns = []
     for step in 1j * STEP * np.eye(len(w)):
         signals = forward(net, x, [complex(value) for value in w + step])[0 if raw else 1]
@@ -191,7 +196,7 @@ def second_order_parts(n_inputs, layers, outputs, w, x, y):
     hear it, weights (from column to row), and 1 for outputs."""
     net, _ = units(n_inputs, layers)
     number = {unit.label: k for k, unit in enumerate(net)}
-    out = [unit.label for name in outputs for unit in net if _is_part(unit.label, name)]
+    out = out_labels(net, outputs)
     a, z = forward(net, x, [float(value) for value in w])
     delta = backward(net, a, z, w, {label: z[label] - float(k) for label, k in zip(out, y)})
     weights = np.zeros((len(net), len(net)))

@@ -7,6 +7,7 @@ import pickle
 from concurrent.futures import ThreadPoolExecutor
 
 import joblib
+import mpmath
 import numpy as np
 import pytest
 import scipy.sparse as sp
@@ -478,3 +479,29 @@ def test_training_needs_parameters_that_can_be_written():
     frozen.setflags(write=False)
     with pytest.raises(ValueError, match="whose parameters can be written"):
         train(Network.from_parameters(problem.topology, frozen), problem.X, problem.y)
+
+
+def test_derivatives_of_a_sure_softmax_keep_their_digits():
+    """One class has all but 1e-13 of the probability: the squared error's derivatives are as small, and exact."""
+    bias, y = [30.0, 0.0, -20.0], [0.0, 1.0, 0.25]
+    topology = Topology.layered([1, 3], out_activation="softmax")
+    net, data = Network.from_parameters(topology, np.array([0.0] * 3 + bias)), (np.ones((1, 1)), np.array([y]))
+
+    def output(k):
+        return lambda *a: mpmath.exp(a[k]) / mpmath.fsum(map(mpmath.exp, a))
+
+    def error(*a):
+        return mpmath.fsum((output(k)(*a) - y[k]) ** 2 for k in range(3)) / 2
+
+    axes = np.eye(3, dtype=int)
+    with mpmath.workdps(80):
+        delta = np.array([mpmath.diff(error, bias, tuple(i)) for i in axes], float)
+        J = np.array([[mpmath.diff(output(k), bias, tuple(i)) for i in axes] for k in range(3)], float)
+        H = np.array([[mpmath.diff(error, bias, tuple(i + j)) for i in axes] for j in axes], float)
+    directions = np.eye(6)[3:]
+    assert_near(net.deltas(*data)[0], delta, 1e-14)
+    assert_near(net.parameter_jacobian(data[0])[0, :, 3:], J, 1e-14)
+    assert_near(net.hessian(*data)[3:, 3:], H, 1e-14)
+    assert_near(net.hessian_product(*data, directions)[:, 3:], H, 1e-14)
+    assert_near(net.gauss_newton(*data)[3:, 3:], J.T @ J, 1e-14)
+    assert_near(net.gauss_newton_product(*data, directions)[:, 3:], J.T @ J, 1e-14)

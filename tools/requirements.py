@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Prints one list of requirements out of pyproject.toml, for ``pip install -r``: so each list stands once.
 
-    python tools/requirements.py build|test|plot|lint|dist
+    python tools/requirements.py build|test|plot|lint|judge|dist
 
 A plain pip neither installs dependency groups (before 25.1) nor an extra without building the package again.
 """

@@ -19,7 +19,7 @@ from bpnet._core.activations cimport softmax
 from bpnet._core.data cimport Chunk
 from bpnet._core.losses cimport curve, evaluate
 
-from bpnet._core.sweeps cimport OUTPUT, RAW
+from bpnet._core.sweeps cimport OUTPUT, RAW, largest
 from bpnet._core.wiring cimport Group
 
 #: Samples of a chunk: 128 and 200 differed by little more than the noise (nets of 241 to 3,855 parameters).
@@ -224,15 +224,15 @@ cdef void _backward(Signals s, Plan plan, const double* w) noexcept nogil:
 
 
 cdef void _softmax_delta(const double* z, double* delta, Py_ssize_t m, Py_ssize_t n) noexcept nogil:
-    """delta_j = z_j (error_j - sum_k z_k error_k)."""
+    """delta_j = z_j (error_j - sum_k z_k error_k), errors counted from that of the largest output, as in `chain`."""
     cdef Py_ssize_t b, j
-    cdef double mean
+    cdef double mean, top
     for b in range(n):
-        mean = 0
+        mean, top = 0, delta[largest(z + b, m, n) * n + b]
         for j in range(m):
-            mean += z[j * n + b] * delta[j * n + b]
+            mean += z[j * n + b] * (delta[j * n + b] - top)
         for j in range(m):
-            delta[j * n + b] = z[j * n + b] * (delta[j * n + b] - mean)
+            delta[j * n + b] = z[j * n + b] * (delta[j * n + b] - top - mean)
 
 
 cdef void _add_seed(Signals s, Plan plan, int l) noexcept nogil:

@@ -40,3 +40,12 @@ cdef inline floating* outputs_of(Plan plan, Workspace ws, const Chunk* chunk, co
     if plan.ends_plainly:
         return <floating*> ws.z + plan.layers[plan.n_layers - 1].column * chunk.n
     return <floating*> ws.raw
+
+
+cdef inline Py_ssize_t largest(const floating* z, Py_ssize_t m, Py_ssize_t stride) noexcept nogil:
+    """Which of m numbers is the largest."""
+    cdef Py_ssize_t j, top = 0
+    for j in range(1, m):
+        if z[j * stride] > z[top * stride]:
+            top = j
+    return top

@@ -182,34 +182,41 @@ cdef void chain(
 ) noexcept nogil:
     """The error becomes delta = h'(a) error; for softmax delta_j = z_j (error_j - sum_k z_k error_k)."""
     cdef Py_ssize_t i, j, m = layer.n_units
-    cdef floating mean
     if plan.spans[layer.first_span].activation != BPNET_SOFTMAX:
         kernels.chain(slope, delta, n * m)
         return
     for i in range(n):
-        mean = 0
+        _center(z + i * m, delta + i * m, delta + i * m, m)
         for j in range(m):
-            mean += z[i * m + j] * delta[i * m + j]
-        for j in range(m):
-            delta[i * m + j] = z[i * m + j] * (delta[i * m + j] - mean)
+            delta[i * m + j] *= z[i * m + j]
+
+
+cdef void _center(const floating* z, const floating* error, floating* out, Py_ssize_t m) noexcept nogil:
+    """out_j = error_j - sum_k z_k error_k, for one row of softmax outputs; out may be error.
+
+    The error of the largest output is taken from all: that of a sure class, z = 1, is nearly the mean, and the
+    difference of the two would have no digit right.
+    """
+    cdef Py_ssize_t j
+    cdef floating mean = 0, top = error[largest(z, m, 1)]
+    for j in range(m):
+        out[j] = error[j] - top
+        mean += z[j] * out[j]
+    for j in range(m):
+        out[j] -= mean
 
 
 cdef void _bend(
     Plan plan, const Layer* layer, const floating* z, const floating* error, floating* bend, int n
 ) noexcept nogil:
     """h''(a) becomes h''(a) error; for softmax, that has no h'', bend_j becomes error_j - sum_k z_k error_k."""
-    cdef Py_ssize_t i, j, m = layer.n_units
-    cdef floating mean
+    cdef Py_ssize_t i, m = layer.n_units
     if plan.spans[layer.first_span].activation != BPNET_SOFTMAX:
         for i in range(n * m):   # no error, no matter how h is bent: h'' may be infinite
             bend[i] = bend[i] * error[i] if error[i] != 0 else 0
         return
     for i in range(n):
-        mean = 0
-        for j in range(m):
-            mean += z[i * m + j] * error[i * m + j]
-        for j in range(m):
-            bend[i * m + j] = error[i * m + j] - mean
+        _center(z + i * m, error + i * m, bend + i * m, m)
 
 
 cdef void read_outputs(

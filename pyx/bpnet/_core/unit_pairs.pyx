@@ -17,7 +17,7 @@ from libc.string cimport memcpy, memset
 
 from bpnet._core.kernels cimport axpy
 from bpnet._core.signals cimport hadamard, is_sparse, matrix_of, multiply
-from bpnet._core.sweeps cimport RAW
+from bpnet._core.sweeps cimport RAW, largest
 from bpnet._core.wiring cimport Group, Link
 
 
@@ -159,23 +159,24 @@ cdef void curve_own(Signals s, Plan plan, const double* w, int l) noexcept nogil
 cdef void _softmax_ahead(Signals s, Plan plan, int l) noexcept nogil:
     """M_jr = sum_k dz_k/da_j L_kr, dz_k/da_j = z_j ([j = k] - z_k); where the loss reads a, M_jr = L_jr.
 
-    Such a layer is all outputs and feeds nothing: a single reader comes after it.
+    Such a layer is all outputs and feeds nothing: a single reader comes after it. As in `chain` of the sweeps, what is
+    compared with its mean is counted from that of the largest output.
     """
     cdef Py_ssize_t b, j, k, r, n = s.n, m = s.wiring.groups[l].n_units
     cdef double* out = s.ahead + s.wiring.groups[l].ahead * n
     cdef const double* curvature = s.own + s.wiring.groups[plan.n_layers].own * n
     cdef const double* z = s.z + (s.wiring.n_inputs + s.wiring.groups[l].column) * n
-    cdef double mean
+    cdef double mean, top
     if s.reading == RAW:
         memcpy(out, curvature, m * m * n * sizeof(double))
         return
     for r in range(m):
         for b in range(n):
-            mean = 0
+            mean, top = 0, curvature[(largest(z + b, m, n) * m + r) * n + b]
             for k in range(m):
-                mean += z[k * n + b] * curvature[(k * m + r) * n + b]
+                mean += z[k * n + b] * (curvature[(k * m + r) * n + b] - top)
             for j in range(m):
-                out[(j * m + r) * n + b] = z[j * n + b] * (curvature[(j * m + r) * n + b] - mean)
+                out[(j * m + r) * n + b] = z[j * n + b] * (curvature[(j * m + r) * n + b] - top - mean)
 
 
 cdef void _softmax_row(Signals s, Plan plan, int l, Py_ssize_t j, Py_ssize_t count, double* out) noexcept nogil:
@@ -187,16 +188,16 @@ cdef void _softmax_row(Signals s, Plan plan, int l, Py_ssize_t j, Py_ssize_t cou
     cdef const double* ahead = ahead_of(s, l, j, plan.n_layers)
     cdef const double* z = s.z + s.wiring.n_inputs * n + at
     cdef const double* delta = s.delta + at
-    cdef double mean
+    cdef double mean, top
     if s.reading == RAW:
         memcpy(out, ahead + j * n, count * n * sizeof(double))
         return
     for b in range(n):
-        mean = 0
+        mean, top = 0, ahead[largest(z + b, m, n) * n + b]
         for r in range(m):
-            mean += ahead[r * n + b] * z[r * n + b]
+            mean += (ahead[r * n + b] - top) * z[r * n + b]
         for k in range(j, j + count):
-            out[(k - j) * n + b] = z[k * n + b] * (ahead[k * n + b] - mean)
+            out[(k - j) * n + b] = z[k * n + b] * (ahead[k * n + b] - top - mean)
             if s.curved:
                 out[(k - j) * n + b] -= z[k * n + b] * delta[j * n + b] + z[j * n + b] * delta[k * n + b]
         if s.curved:

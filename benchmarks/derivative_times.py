@@ -20,8 +20,8 @@ def main(name, chosen, rounds, quick):
     calls = make_calls(case.quick() if quick else case, chosen)
     tried, deviations = try_all(calls)
     fastest = {peer: min(tried[place] for place in tried if place[0] == peer) for peer in chosen}
-    # Ways far slower than another of the same peer are out of the race.
-    turns = {place: [] for place in calls if tried[place] < 1.5 * fastest[place[0]]}
+    # Ways far slower than another of the same peer are out of the race: by a tenth where calls are long.
+    turns = {place: [] for place in calls if tried[place] < (1.5 if tried[place] < 1 else 1.1) * fastest[place[0]]}
     for _ in range(rounds):
         for place, durations in turns.items():
             durations.append(time(calls[place], tried[place]))

@@ -50,7 +50,7 @@ class Derivative:
     def sizes(self, family):
         """Numbers of weights, rising by the root of two."""
         wide = family in WIDE
-        smallest, n_sizes = {1: (8_000 if wide else 1_000, 11), 2: (500 if wide else 250, 7), 3: (80, 5)}[self.order]
+        smallest, n_sizes = {1: (8_000 if wide else 1_000, 11), 2: (500 if wide else 250, 7), 3: (57, 6)}[self.order]
         return [round(smallest * 2 ** (k / 2)) for k in range(n_sizes)]
 
 

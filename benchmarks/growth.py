@@ -129,15 +129,21 @@ def above_chance(memory):
 
 def print_exponent(what, sizes, quantities, expected):
     """A line with the exponent, or that there is none to fit."""
-    sizes, quantities = np.asarray(sizes, float), np.asarray(quantities, float)
-    smallest = quantities[np.argmin(sizes)]
-    large = quantities >= 4 * smallest
-    if len(set(sizes[large])) >= 3:
-        exponent = np.polyfit(np.log(sizes[large]), np.log(quantities[large]), 1)[0]
-        print(f"{what}: exponent {exponent:.2f} from {sizes[large].min():.0f} on (theory: {expected})")
+    exponent, start = fit_exponent(sizes, quantities)
+    if exponent is not None:
+        print(f"{what}: exponent {exponent:.2f} from {start:.0f} on (theory: {expected})")
     else:
-        growth, span = quantities.max() / smallest, sizes.max() / sizes.min()
+        growth, span = max(quantities) / quantities[np.argmin(sizes)], max(sizes) / min(sizes)
         print(f"{what}: grows {growth:.1f}-fold over a range of {span:.0f}, nothing to fit (theory: {expected})")
+
+
+def fit_exponent(sizes, quantities):
+    """The exponent over the larger sizes, and the smallest of these; None for both where they are less than three."""
+    sizes, quantities = np.asarray(sizes, float), np.asarray(quantities, float)
+    large = quantities >= 4 * quantities[np.argmin(sizes)]
+    if len(set(sizes[large])) < 3:
+        return None, None
+    return np.polyfit(np.log(sizes[large]), np.log(quantities[large]), 1)[0], sizes[large].min()
 
 
 if __name__ == "__main__":

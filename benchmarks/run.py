@@ -51,9 +51,8 @@ def parse():
     parser.add_argument("--from", dest="source", metavar="FILE", help="measure nothing, read such a file")
     parser.add_argument("--figure", metavar="FILE", help="draw the ratios: .svg or .png")
     options = parser.parse_args()
-    for peer in [peer for peer in options.peers if peers.version(peer) is None and not options.source]:
-        print(f"{peers.NAMES[peer]} is not installed: skipped", file=sys.stderr)
-        options.peers.remove(peer)
+    if not options.source:
+        options.peers = peers.installed(options.peers)
     return options
 
 
@@ -102,16 +101,21 @@ def contestants(workload, chosen):
 def run_alone(name, peer, dtype, threads, options):
     """One measurement in a fresh process; None, with a word, if it fails."""
     if isinstance(WORKLOADS[name], Import):
-        command = ["imports.py", WORKLOADS[name].statements[peer]]
+        script, argument = "imports.py", WORKLOADS[name].statements[peer]
     else:
         asked = {"name": name, "peer": peer, "dtype": dtype, "threads": threads}
         asked |= {"repetitions": options.repetitions, "quick": options.quick}
-        command = ["measure.py", json.dumps(asked)]
-    command = [sys.executable, str(HERE / command[0]), command[1]]
+        script, argument = "measure.py", json.dumps(asked)
+    return run_script(script, argument, threads, f"{name} {dtype}, {peers.NAMES[peer]}")
+
+
+def run_script(script, argument, threads, label):
+    """What a script of this folder prints as JSON; None, with a word that begins with the label, if it fails."""
+    command = [sys.executable, str(HERE / script), argument]
     run = subprocess.run(command, env=environment(threads), capture_output=True, text=True, check=False)
     if run.returncode != 0:
         reason = (run.stderr.strip().splitlines() or ["no message"])[-1]
-        print(f"{name} {dtype}, {peers.NAMES[peer]} failed: {reason}", file=sys.stderr)
+        print(f"{label} failed: {reason}", file=sys.stderr)
         return None
     return json.loads(run.stdout.splitlines()[-1])
 

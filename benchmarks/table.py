@@ -9,7 +9,7 @@ def print_more(group, earlier):
     """Lines for a group of measurements that follows earlier ones: what is new of machine, peaks and rows."""
     for run in {record["run"]: record for record in group}.values():
         if run["run"] not in {record["run"] for record in earlier}:
-            _print_machine(run)
+            print_machine(run)
     rows = summarise(group, find_peaks([*earlier, *group]))
     for (dtype, threads), speeds in find_peaks(group).items():
         listed = ", ".join(f"{peers.NAMES[peer]} {gflops:.0f}" for peer, gflops in speeds.items())
@@ -22,13 +22,14 @@ def print_more(group, earlier):
     for row in rows:
         gflops = f"{row.gflops:.3g}" if row.gflops else ""
         of_peak = f"{row.of_peak:.0%}" if row.of_peak else ""
-        ratios = "".join(f"{_format_spread(row.ratios.get(peer)):>21}" for peer in peers.RIVALS)
+        ratios = "".join(f"{format_spread(row.ratios.get(peer)):>21}" for peer in peers.RIVALS)
         quantity = f"{row.bpnet:.0f} MB" if row.unit == "MB" else format_seconds(row.bpnet)
         title = f"{row.workload} {row.title}"
         print(f"{title:45}{row.dtype:>8}{row.threads:9}{quantity:>10}{gflops:>9}{of_peak:>9}{ratios}", flush=True)
 
 
-def _print_machine(record):
+def print_machine(record):
+    """Circumstances of a run: a measurement has them all."""
     versions = ", ".join(f"{peers.NAMES[peer]} {version}" for peer, version in record["versions"].items())
     bpnet = f"instruction set {record['level']}" + (f", commit {record['commit']}" if record["commit"] else "")
     print(
@@ -55,7 +56,8 @@ def format_ratio(value):
     return f"{value:.0f}" if value >= 100 else f"{value:.1f}" if value >= 10 else f"{value:.2f}"
 
 
-def _format_spread(ratio):
+def format_spread(ratio):
+    """Median of the rounds, and in brackets the lowest and the highest."""
     if ratio is None:
         return "-"
     median, lowest, highest = map(format_ratio, ratio)

@@ -101,6 +101,30 @@ class Product:
         return replace(self, n=512)
 
 
+@dataclass(frozen=True)
+class Derivative:
+    """Derivatives of a network with tanh units: of its outputs to the inputs, or of its loss, twice, to the parameters.
+
+    The loss, a sum over rows, is half the squared error for numbers and the log-loss of softmax for classes.
+    """
+
+    what: str  # "Jacobian", "Hessian", or "product" of the Hessian with a vector
+    units: tuple[int, ...]
+    target: str
+    n_rows: int
+    dtype: str = "float64"
+    activation: str = "tanh"
+
+    def __str__(self):
+        what = {"product": "H v"}.get(self.what, self.what)
+        loss = "" if self.what == "Jacobian" else {"number": ", squared error", "class": ", log-loss"}[self.target]
+        return f"{what}, {shape(self.units)}{loss}, {self.n_rows} rows"
+
+    def quick(self):
+        """So small that what remains is what a library loads once and for all."""
+        return replace(self, units=tuple(min(size, 4) for size in self.units), n_rows=10)
+
+
 def n_weights(units):
     """Weights of a layered net, without its biases."""
     return sum(before * after for before, after in pairwise(units))
@@ -137,6 +161,23 @@ WORKLOADS = {
     "I2": Import("import of the network", {"bpnet": "from bpnet import Network, train", **PEERS_IMPORT}),
 }  # fmt: skip
 
+JACOBIAN = Derivative("Jacobian", (20, 50, 50, 5), "number", 1000)
+WIDE_PRODUCT = Derivative("product", IMAGES, "class", 5000)
+
+# Named by the number of parameters, products by that of rows.
+DERIVATIVES = {
+    "J": JACOBIAN,
+    "J32": replace(JACOBIAN, dtype="float32"),
+    "H241": Derivative("Hessian", (10, 20, 1), "number", 500),
+    "H1603": Derivative("Hessian", (4, 200, 3), "number", 500),
+    "H1603s": Derivative("Hessian", (4, 200, 3), "class", 500),
+    "H861": Derivative("Hessian", (10, 40, 10, 1), "number", 500),
+    "H3855s": Derivative("Hessian", (20, 50, 50, 5), "class", 200),
+    "V200": replace(WIDE_PRODUCT, n_rows=200),
+    "V5000": WIDE_PRODUCT,
+    "V5000f": replace(WIDE_PRODUCT, dtype="float32"),
+}
+
 
 def make_start(workload, dtype):
     """Weights and biases of each layer: those with which scikit-learn and bpnet begin from random_state=0.
@@ -157,5 +198,15 @@ def make_data(workload, n_rows, dtype):
     X = rng.standard_normal((n_rows, n_inputs), np.float32).astype(dtype)
     scores = X @ rng.standard_normal((n_inputs, n_outputs)).astype(dtype) / n_inputs**0.5
     if workload.target == "number":
-        return X, np.sin(2 * scores).ravel().astype(dtype)
+        y = np.sin(2 * scores).astype(dtype)
+        return X, y.ravel() if n_outputs == 1 else y
     return X, (np.sin(2 * scores).ravel() > 0).astype(np.int64) if n_outputs == 1 else scores.argmax(axis=1)
+
+
+def make_point(case):
+    """Where a derivative is taken: inputs, targets with a column for each output, parameters, and a direction."""
+    X, y = make_data(case, case.n_rows, case.dtype)
+    n_outputs = case.units[-1]
+    T = np.eye(n_outputs, dtype=case.dtype)[y] if case.target == "class" else y.reshape(-1, n_outputs)
+    w = np.concatenate([values.ravel() for layer in make_start(case, case.dtype) for values in layer])
+    return X, T, w, np.random.default_rng(1).standard_normal(len(w)).astype(case.dtype)

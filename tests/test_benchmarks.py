@@ -5,6 +5,7 @@ import json
 import os
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -45,8 +46,8 @@ def write(path, measurements):
     return path
 
 
-def row_of(output):
-    (row,) = [line for line in output.splitlines() if line.startswith("T1 ")]
+def row_of(output, name="T1"):
+    (row,) = [line for line in output.splitlines() if line.startswith(f"{name} ")]
     return row.split()
 
 
@@ -102,3 +103,55 @@ def test_growth_prints_a_line_for_each_size_and_the_exponents():
     lines = run("growth.py", "--sweeps", "width", "--sizes", "2").splitlines()
     assert [line.split()[:3] for line in lines[2:4]] == [["16", "16-3x16-1", "784"], ["32", "32-3x32-1", "3104"]]
     assert sum("theory: " in line for line in lines) == 4
+
+
+def test_peer_that_is_not_installed_is_left_out_with_a_word():
+    code = """
+import sys, peers
+sys.stderr = sys.stdout
+peers.version = {"torch": None, "jax": "0.1"}.get
+print(peers.installed(["torch", "jax"]))
+"""
+    assert run("-c", code) == "PyTorch is not installed: skipped\n['jax']\n"
+
+
+def test_derivatives_are_timed_without_any_peer():
+    output = run("derivatives.py", "--quick", "--rounds", "1", "--cases", "J32", "H241", "V200", "--peers")
+    for name, dtype in (("J32", "float32"), ("H241", "float64"), ("V200", "float64")):
+        *_, kind, seconds, unit, torch, jax, deviation, result, ours, no, none = row_of(output, name)
+        assert (kind, torch, jax, deviation, no, none) == (dtype, *["-"] * 5)
+        assert float(seconds) > 0 and unit in ("us", "ms", "s")
+        assert float(result) >= 0 and float(ours) >= 0
+
+
+@pytest.mark.parametrize("peer", ["torch", "jax"])
+def test_every_way_of_a_peer_gives_the_same_derivatives(peer):
+    if find_spec(peer) is None:
+        pytest.skip(f"{peer} is not installed")
+    code = f"import derivative_times as d; d.main('CASE', ['bpnet', '{peer}'], 1, True)"
+    for case in ("J", "H241", "H1603s", "V5000"):
+        found = json.loads(run("-c", code.replace("CASE", case)))
+        assert found[peer]["deviation"] < 1e-14  # a few units in the last place of small sums
+
+
+def test_memory_of_a_derivative_holds_its_result():
+    code = "import derivative_memory as d; d.main('H861', 'bpnet', 'exact', False)"
+    assert json.loads(run("-c", code))["megabytes"] > 861**2 * 8 / 1e6 - 0.5
+
+
+def test_orders_print_a_cell_for_each_family():
+    families = ["10-n-1", "sparse graph"]
+    output = run("orders.py", "--derivatives", "hessian, exact", "--families", *families, "--sizes", "2")
+    head, row = output.splitlines()[-2:]
+    assert head.split() == ["derivative", "theory", "rows", "10-n-1", "sparse", "graph"]
+    assert row.split()[:4] == ["hessian,", "exact", "2", "100"]
+    assert row.count("- (") == 2  # of two sizes there is no exponent
+
+
+def test_four_methods_agree_on_every_kind_of_net():
+    lines = run("agreement.py", "--random", "1", "--activations", "tanh").splitlines()[2:]
+    assert len(lines) == 4
+    for line in lines:
+        exact, columns, mixed, differences, *deviations = map(float, line.split()[-7:])
+        assert exact == mixed == differences == 0 and columns < 1e-14
+        assert deviations[0] < 1e-14 and deviations[1] < 1e-8 and deviations[2] < 1e-5

@@ -1,14 +1,17 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The libraries compared, one file each, with the same three methods; each is timed as its experts would write it.
+"""The libraries compared, one file each, with the same methods; each is timed as its experts would write it.
 
 `Peer(dtype, threads)` has
 
 - `trainer(workload, X, y)`: a function fit(n_passes) that trains from `make_start` and gives the number of
   passes made and the loss it ended with. Data are converted, and code compiled, before the clock runs;
 - `predictor(workload, X, y)`: a function of X, a NumPy array, to a NumPy array;
-- `product(A)`: a function that computes A @ A.
+- `product(A)`: a function that computes A @ A;
+- `derivatives(case, X, T, w, v)`, of those that differentiate: the ways to a derivative, {name: f}. f() makes one
+  ready, and gives the function without arguments that is timed; what that gives, NumPy takes as an array.
 """
 
+import sys
 from importlib import import_module, metadata
 
 RIVALS = ("sklearn", "torch", "jax")
@@ -28,6 +31,14 @@ def version(peer):
         return metadata.version(DISTRIBUTIONS.get(peer, peer))
     except metadata.PackageNotFoundError:
         return None
+
+
+def installed(chosen):
+    """Those of the chosen peers that are installed, with a word for each other."""
+    absent = [peer for peer in chosen if version(peer) is None]
+    for peer in absent:
+        print(f"{NAMES[peer]} is not installed: skipped", file=sys.stderr)
+    return [peer for peer in chosen if peer not in absent]
 
 
 def load(peer, dtype, threads):

@@ -70,6 +70,23 @@ class Peer:
         A, multiply = jnp.asarray(A), jax.jit(jnp.matmul)
         return lambda: multiply(A, A).block_until_ready()
 
+    def derivatives(self, case, X, T, w, v):
+        unravel = ravel_pytree(self._parameters(case))[1]
+
+        def outputs(w, X):
+            return forward(case.activation, unravel(w), X)
+
+        def loss(w, X, T):
+            a = outputs(w, X)
+            return jnp.sum(jax.nn.logsumexp(a, 1) - jnp.sum(T * a, 1) if case.target == "class" else 0.5 * (a - T) ** 2)
+
+        X, T, w, v = map(jnp.asarray, (X, T, w, v))
+        if case.what == "Jacobian":
+            return {way: partial(compiled, f, w, X) for way, f in ways_to_jacobian(outputs).items()}
+        if case.what == "product":
+            return {way: partial(compiled, f, w, v, X, T) for way, f in ways_to_product(loss).items()}
+        return {way: partial(compiled, f, w, X, T) for way, f in ways_to_hessian(loss, len(w)).items()}
+
     def _parameters(self, workload):
         return [tuple(map(jnp.asarray, layer)) for layer in make_start(workload, self.dtype)]
 
@@ -127,3 +144,39 @@ def step_adam(state, gradient):
     v = tree_map(lambda v, g: 0.999 * v + 0.001 * g * g, v, gradient)
     w = tree_map(lambda w, m, v: w - (rate * m / (jnp.sqrt(v) + 1e-8)).astype(w.dtype), w, m, v)
     return w, m, v, t
+
+
+def compiled(f, *arguments):
+    run = jax.jit(f).lower(*arguments).compile()
+    return lambda: run(*arguments).block_until_ready()
+
+
+def ways_to_jacobian(outputs):
+    # A row's outputs depend on that row alone: the derivatives of the sums over rows are all there are.
+    sums = jax.jacrev(lambda X, w: outputs(w, X).sum(0))
+    return {
+        "vmap(jacrev)": jax.vmap(jax.jacrev(outputs, 1), (None, 0)),
+        "vmap(jacfwd)": jax.vmap(jax.jacfwd(outputs, 1), (None, 0)),
+        "jacrev of sums": lambda w, X: jnp.moveaxis(sums(X, w), 0, 1),
+    }
+
+
+def ways_to_product(loss):
+    gradient = jax.grad(loss)
+    return {
+        "jvp(grad)": lambda w, v, X, T: jax.jvp(lambda w: gradient(w, X, T), (w,), (v,))[1],
+        "grad(grad . v)": lambda w, v, X, T: jax.grad(lambda w: jnp.vdot(gradient(w, X, T), v))(w),
+    }
+
+
+def ways_to_hessian(loss, n):
+    multiply = ways_to_product(loss)["jvp(grad)"]
+
+    def columns(together, w, X, T):
+        return jax.lax.map(lambda v: multiply(w, v, X, T), jnp.eye(n, dtype=w.dtype), batch_size=together)
+
+    return {
+        "hessian": jax.hessian(loss),
+        "map of H v": partial(columns, None),
+        "map of 64 H v": partial(columns, 64),
+    }

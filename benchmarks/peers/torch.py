@@ -1,7 +1,10 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """PyTorch on the CPU: eager, with fused update rules; rows are permuted once per epoch and then sliced."""
 
+from functools import partial
+
 import torch
+from torch import func
 from torch.nn import functional
 from workloads import make_start
 
@@ -47,6 +50,57 @@ class Peer:
     def product(self, A):
         A = torch.from_numpy(A)
         return lambda: A @ A
+
+    def derivatives(self, case, X, T, w, v):
+        shapes = [values.shape for layer in make_start(case, self.dtype) for values in layer]
+
+        def outputs(w, X):
+            pieces = w.split([shape.numel() for shape in map(torch.Size, shapes)])
+            *hidden, weights, biases = [piece.view(shape) for piece, shape in zip(pieces, shapes, strict=True)]
+            for W, b in zip(hidden[::2], hidden[1::2], strict=True):
+                X = torch.tanh(X @ W + b)
+            return X @ weights + biases
+
+        def loss(w):
+            a = outputs(w, X)
+            return (a.logsumexp(1) - (T * a).sum(1) if case.target == "class" else 0.5 * (a - T) ** 2).sum()
+
+        X, T, w, v = map(torch.from_numpy, (X, T, w, v))
+        if case.what == "Jacobian":
+            return {way: partial(partial, f, X) for way, f in ways_to_jacobian(partial(outputs, w)).items()}
+        if case.what == "product":
+            return {way: partial(partial, f, w, v) for way, f in ways_to_product(loss).items()}
+        return {way: partial(partial, f, w) for way, f in ways_to_hessian(loss).items()}
+
+
+def ways_to_jacobian(outputs):
+    # A row's outputs depend on that row alone: the derivatives of the sums over rows are all there are.
+    sums = func.jacrev(lambda X: outputs(X).sum(0))
+    return {
+        "vmap(jacrev)": func.vmap(func.jacrev(outputs)),
+        "vmap(jacfwd)": func.vmap(func.jacfwd(outputs)),
+        "jacrev of sums": lambda X: sums(X).movedim(0, 1),
+    }
+
+
+def ways_to_product(loss):
+    gradient = func.grad(loss)
+    return {
+        "jvp(grad)": lambda w, v: func.jvp(gradient, (w,), (v,))[1],
+        "vjp(grad)": lambda w, v: func.vjp(gradient, w)[1](v)[0],
+    }
+
+
+def ways_to_hessian(loss):
+    gradient = func.grad(loss)
+    multiply = ways_to_product(loss)["jvp(grad)"]
+    # vmap asks for a function of tensors alone; the gradient's own sweeps are made once where they can be shared.
+    return {
+        "hessian": func.hessian(loss),
+        "jacrev of 64 rows": func.jacrev(gradient, chunk_size=64),
+        "vmap of 64 H v": lambda w: func.vmap(partial(multiply, w), chunk_size=64)(torch.eye(len(w))),
+        "H v singly": lambda w: torch.stack([multiply(w, v) for v in torch.eye(len(w))]),
+    }
 
 
 def kind_of_target(workload):

@@ -267,6 +267,26 @@ class BaseMLP(BaseEstimator):
             )
         return min(self.batch_size, n_samples)
 
+    def hidden_output(self, X, layer, of="output"):
+        """Outputs of a hidden layer, or of single units.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        layer : int, str, list or label
+            Number of the layer as in `coefs_`: 0 is the hidden layer at the features, -1 the outputs; or its name; or
+            a list of labels of units, as in ``network_.topology.units``.
+        of : {"output", "raw"}, default="output"
+            Outputs of the units, or their weighted sums before the activation.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_units)
+            float32 where the fit was, else float64. Cost O(n_samples W), W the parameters up to the layer.
+        """
+        fitted = self._snapshot()
+        return fitted._ask(lambda X: fitted.network_.hidden_output(X, layer, of), X)
+
     def _snapshot(self):
         """The estimator as it is fitted now; a fit in another thread leaves it alone, for it swaps `__dict__`."""
         fitted = object.__new__(type(self))

@@ -3,7 +3,7 @@
 
 import numpy as np
 
-from bpnet import curvature, hessians, hidden, initializers, losses, views
+from bpnet import _html, curvature, hessians, hidden, initializers, losses, summary, views
 from bpnet._core import derivatives, jacobians
 from bpnet._core.data import Data
 from bpnet._core.plan import aligned
@@ -462,3 +462,10 @@ class Network:
 
     def __repr__(self):
         return f"Network({self.topology!r}, loss={self.loss_name!r}, dtype={self.dtype.name})"
+
+    def __str__(self):
+        head = f"Network: {summary.headline(self.topology)}, {self.dtype.name}, loss {self.loss_name}"
+        return f"{head}\n{summary.as_text(self.topology)}"
+
+    def _repr_html_(self):
+        return _html.network(self.topology, f"Network of {self.dtype.name}, loss {self.loss_name}")

@@ -91,7 +91,7 @@ class LayerTable:
         """
         pyplot = extra("matplotlib.pyplot", "plot")
         column = column or self._main
-        ax = pyplot.subplots()[1] if ax is None else ax
+        ax = pyplot.subplots(layout="constrained")[1] if ax is None else ax
         size, error = np.abs(self[column]), self.standard_errors.get(column)
         ax.errorbar(
             self.layers, np.where(size > 0, size, np.nan), yerr=error, **{"marker": "o", "label": column, **kwargs}

@@ -23,6 +23,7 @@ from bpnet._core.epoch import Epoch
 from bpnet._core.plan import aligned
 from bpnet._threads import count_threads, one_blas_thread
 from bpnet._validation import as_csr
+from bpnet.estimators._html import ShowsNetwork
 from bpnet.estimators._topology import bind
 from bpnet.network import Network
 from bpnet.objective import Objective
@@ -33,7 +34,7 @@ from bpnet.topology import Topology
 from bpnet.training import RULES, check_finite
 
 
-class BaseMLP(BaseEstimator):
+class BaseMLP(ShowsNetwork, BaseEstimator):
     """Base of the multilayer perceptrons; parameters and attributes stand in the subclasses."""
 
     _parameter_constraints: dict = {
@@ -146,7 +147,8 @@ class BaseMLP(BaseEstimator):
         if goes_on:
             if topology != self.network_.topology:
                 raise ValueError(
-                    f"a warm start needs the same network as before: expected {self.network_.topology}, got {topology}"
+                    f"a warm start needs the same network as before: expected {self.network_.topology!r}, "
+                    f"got {topology!r}"
                 )
             w = aligned(self.network_.parameters, self.network_.dtype)
         else:

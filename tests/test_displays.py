@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Displays: what the artists hold is what the networks hold, edge by edge as the reference numbers them."""
 
+import re
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -159,7 +161,7 @@ def test_lines_hold_the_curves_epoch_by_epoch(plt, iris):
     assert_array_equal(line.get_ydata(), model.loss_curve_)
     assert_array_equal(scores.get_ydata(), model.validation_scores_)
     assert scores.axes is display.score_ax_ and line.axes is display.ax_ and line.get_color() == scores.get_color()
-    assert [text.get_text() for text in display.ax_.get_legend().get_texts()] == ["training loss", "validation score"]
+    assert [text.get_text() for text in display.legend_.get_texts()] == ["training loss", "validation score"]
     assert display.ax_.get_yscale() == "log" and display.plot(log_scale=False).ax_.get_yscale() == "linear"
 
 
@@ -170,9 +172,10 @@ def test_validation_losses_stand_beside_the_losses_in_place_of_scores(plt):
     assert display.validation_lines_[1] is None and display.score_lines_[0] is None
     assert_array_equal(display.score_lines_[1].get_ydata(), [1, 2])
     assert display.ax_.get_yscale() == "linear" and display.validation_lines_[0].get_linestyle() == "--"
-    assert {line.get_linewidth() for line in display.lines_} == {3}
+    assert {line.get_linewidth() for line in display.lines_} == {3} and len(display.legend_.get_texts()) == 4
     assert all(line is not None for line in display.plot(scores=True).score_lines_)
     assert display.plot(scores=False).score_ax_ is None
+    assert LossCurveDisplay(losses=[[1, 2]]).plot().legend_ is None
 
 
 def test_fitted_attributes_of_validation_are_found(plt, iris):
@@ -267,6 +270,14 @@ def test_deltas_of_a_network_and_of_its_new_starts_are_the_table(plt):
 
 
 # All
+
+
+def test_guide_prints_what_it_says(plt, capsys):
+    guide = Path(__file__).parents[1].joinpath("docs/guide/looking_inside.md").read_text(encoding="utf-8")
+    names = {}
+    for program in re.findall(r"```python\n(.*?)```", guide, re.DOTALL):
+        exec(program, names)
+    assert capsys.readouterr().out == "".join(re.findall(r"```text\n(.*?)```", guide, re.DOTALL))
 
 
 @pytest.mark.parametrize(

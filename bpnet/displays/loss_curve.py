@@ -31,6 +31,8 @@ class LossCurveDisplay:
         Validation losses, dashed, and validation scores, dotted; None where they are not drawn.
     score_ax_ : matplotlib.axes.Axes or None
         The axis on the right, if scores are drawn.
+    legend_ : matplotlib.legend.Legend or None
+        Where there is more than one line.
 
     Examples
     --------
@@ -165,8 +167,9 @@ class LossCurveDisplay:
         ]
         ax.set(xlabel="epoch", ylabel="loss", yscale="log" if log_scale else "linear")
         lines = [*self.lines_, *filter(None, self.validation_lines_), *filter(None, self.score_lines_)]
-        if len(lines) > 1:
-            ax.legend(handles=lines)
+        # On the axis that is drawn last, so that no line runs across it.
+        top = self.score_ax_ or ax
+        self.legend_ = top.legend(handles=lines, loc="center right") if len(lines) > 1 else None
         return self
 
 

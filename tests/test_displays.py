@@ -104,6 +104,7 @@ def test_edges_that_pass_a_column_go_round_it(plt):
 def test_colours_are_even_about_zero_and_keywords_reach_the_lines(plt):
     ax = plt.subplots()[1]
     net = Network(Topology.layered([3, 4, 2]), random_state=0)
+    net.parameters[0] = 2.0
     display = NetworkDisplay.from_estimator(net, ax=ax, colorbar=False, alpha=0.25, linewidths=3)
     assert display.ax_ is ax and display.figure_ is ax.figure and display.colorbar_ is None
     weights = np.concatenate([np.ravel(coef) for coef in net.coefs])
@@ -125,8 +126,8 @@ def test_features_classes_layers_and_units_are_named(plt, iris):
         "h2\n4 relu",
         "output\n3 softmax",
     }
-    own = NetworkDisplay.from_estimator(model, input_names="abcd", output_names=["$x$", 1, "$"])
-    assert {"a", "b", "c", "d", "$x$", "1", "$"} < {text.get_text() for text in own.ax_.texts}
+    own = NetworkDisplay.from_estimator(model, input_names="abcd", output_names=[r"$\x$", 1, "$"])
+    assert {"a", "b", "c", "d", r"$\x$", "1", "$"} < {text.get_text() for text in own.ax_.texts}
     own.figure_.canvas.draw()  # dollars are no mathematics
     assert not NetworkDisplay.from_estimator(model, names=False).ax_.texts
     wired = NetworkDisplay.from_estimator(make("unit by unit").net())

@@ -11,7 +11,7 @@ from problems import GRAPHS, assert_near, make, random_problems
 from sklearn.datasets import load_diabetes, load_iris
 from sklearn.exceptions import NotFittedError
 
-from bpnet import MLPClassifier, MLPRegressor, Network, Topology
+from bpnet import MLPClassifier, MLPRegressor, Network, Topology, hidden
 
 # Sums of a few dozen terms.
 TOLERANCE = {np.dtype(np.float64): 1e-13, np.dtype(np.float32): 3e-6}
@@ -79,10 +79,13 @@ def test_rows_in_many_chunks_and_sparse_rows_are_the_same_rows(rng):
     assert_allclose(net.hidden_output(scipy.sparse.csr_array(X), "h2"), z, rtol=1e-12, atol=1e-14)
 
 
-def test_what_lies_behind_the_layer_is_not_computed():
+def test_what_lies_behind_the_layer_is_not_computed(monkeypatch):
+    plans, plan_of = [], hidden.Plan
+    monkeypatch.setattr(hidden, "Plan", lambda *args: plans.append(plan_of(*args)) or plans[-1])
     net = Network(Topology.layered([2, 3, 4, 1]), random_state=0)
-    net.parameters[9:] = np.nan
-    assert np.isfinite(net.hidden_output(np.eye(2), 0)).all()
+    for layer in (0, [("h2", 1), ("h1", 0)], -1):
+        net.hidden_output(np.eye(2), layer)
+    assert [(plan.n_layers, plan.n_parameters) for plan in plans] == [(2, 9), (3, 25), (4, 30)]
 
 
 def test_estimators_say_it_with_the_checks_of_predict():

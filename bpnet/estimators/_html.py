@@ -3,11 +3,13 @@
 
 from contextlib import suppress
 
+from sklearn.base import BaseEstimator
+
 from bpnet import _html
 from bpnet.topology import Topology
 
 
-class ShowsNetwork:
+class ShowsNetwork(BaseEstimator):
     """Mixin: the drawing of the network stands above the table of parameters in scikit-learn's diagram.
 
     The table is an object with a method that writes it, in every scikit-learn since 1.7; it gets one that writes both.

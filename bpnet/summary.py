@@ -1,25 +1,15 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """A topology in words: a row for each layer."""
 
-from collections import Counter
-from dataclasses import dataclass
+from collections import Counter, namedtuple
 
 from bpnet.layers import INPUT
 
 #: Rows of a printed table: as many as a screen shows at once.
 MOST_ROWS = 20
 
-
-@dataclass(frozen=True)
-class Row:
-    """What there is to say of a layer; `left_out` counts the layers that stand behind a row of dots."""
-
-    name: str
-    n_units: int = 0
-    activation: str = ""
-    hears: str = ""
-    n_parameters: int = 0
-    left_out: int = 0
+#: What there is to say of a layer; `left_out` counts the layers that stand behind a row of dots.
+Row = namedtuple("Row", "name n_units activation hears n_parameters left_out", defaults=(0, "", "", 0, 0))
 
 
 def rows(topology, most=MOST_ROWS):
@@ -75,7 +65,9 @@ def size_text(layer):
 
 
 def _activation_name(activation):
-    return activation if isinstance(activation, str) else getattr(activation, "__name__", type(activation).__name__)
+    if isinstance(activation, str):
+        return activation
+    return str(getattr(activation, "name", None) or getattr(activation, "__name__", type(activation).__name__))
 
 
 def _row(topology, k):

@@ -5,10 +5,13 @@ from importlib import import_module
 
 # Public name -> module that defines it. Loaded when first asked for: `from bpnet import Network` needs no scikit-learn.
 _HOME = {
+    "DeltaDisplay": "bpnet.displays",
     "Layer": "bpnet.layers",
+    "LossCurveDisplay": "bpnet.displays",
     "MLPClassifier": "bpnet.estimators.classifier",
     "MLPRegressor": "bpnet.estimators.regressor",
     "Network": "bpnet.network",
+    "NetworkDisplay": "bpnet.displays",
     "Topology": "bpnet.topology",
     "check_gradient": "bpnet.checks",
     "check_hessian": "bpnet.checks",
@@ -18,13 +21,16 @@ _HOME = {
 }
 
 # Modules that are reached as `bpnet.name` without an import of their own.
-_MODULES = ("diagnostics",)
+_MODULES = ("diagnostics", "displays")
 
 __all__ = [
+    "DeltaDisplay",
     "Layer",
+    "LossCurveDisplay",
     "MLPClassifier",
     "MLPRegressor",
     "Network",
+    "NetworkDisplay",
     "Topology",
     "check_gradient",
     "check_hessian",

@@ -199,6 +199,12 @@ def ranges(starts, stops):
     return np.arange(ends[-1] if len(ends) else 0) + np.repeat(stops - ends, lengths)
 
 
+def runs(columns):
+    """The pairs (first, count) of neighbours in a sequence of columns: [4, 5, 6, 1] is (4, 3), (1, 1)."""
+    starts = [k for k in range(len(columns)) if k == 0 or columns[k] != columns[k - 1] + 1]
+    return [(int(columns[a]), b - a) for a, b in zip(starts, [*starts[1:], len(columns)], strict=True)]
+
+
 def distinct(values):
     """Sorted, each once; several times faster than np.unique, which hashes."""
     values = np.sort(values)

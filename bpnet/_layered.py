@@ -46,8 +46,14 @@ class Layered:
 
     def compile(self):
         """The `Plan`."""
+        first = dict(zip(self.sizes, accumulate([-self.n_inputs, *self.sizes.values()]), strict=False))
+        return Plan(self.n_inputs, self.plan_rows, [(first[name], self.sizes[name]) for name in self.outputs])
+
+    @property
+    def plan_rows(self):
+        """What the `Plan` reads of each layer."""
         number = {INPUT: 0} | {layer.name: k for k, layer in enumerate(self.layers, start=1)}
-        rows = [
+        return [
             {
                 "activations": layer.activations,
                 "sources": [number[source] for source in layer.sources],
@@ -56,8 +62,6 @@ class Layered:
             }
             for layer in self.layers
         ]
-        first = dict(zip(self.sizes, accumulate([-self.n_inputs, *self.sizes.values()]), strict=False))
-        return Plan(self.n_inputs, rows, [(first[name], self.sizes[name]) for name in self.outputs])
 
     @property
     def units(self):

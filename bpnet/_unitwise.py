@@ -24,6 +24,7 @@ from bpnet._edges import (
     read_biases,
     read_edges,
     read_outputs,
+    runs,
 )
 from bpnet.layers import INPUT, Layer, count
 
@@ -179,10 +180,12 @@ class Unitwise:
 
     def compile(self):
         """The `Plan`."""
-        columns, starts = self.columns_of_outputs, [0]
-        starts += [k for k in range(1, len(columns)) if columns[k] != columns[k - 1] + 1]
-        runs = [(columns[a], b - a) for a, b in zip(starts, [*starts[1:], len(columns)], strict=True)]
-        return Plan(self.n_inputs, [row for row, _ in self._arrangement], runs)
+        return Plan(self.n_inputs, self.plan_rows, runs(self.columns_of_outputs))
+
+    @property
+    def plan_rows(self):
+        """What the `Plan` reads of each layer."""
+        return [row for row, _ in self._arrangement]
 
     def edges(self):
         """Arrays of the upstream and the downstream unit of each weight, in their order: inputs, then units."""

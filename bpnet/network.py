@@ -3,7 +3,7 @@
 
 import numpy as np
 
-from bpnet import curvature, hessians, initializers, losses, views
+from bpnet import _html, curvature, hessians, hidden, initializers, losses, summary, views
 from bpnet._core import derivatives, jacobians
 from bpnet._core.data import Data
 from bpnet._core.plan import aligned
@@ -158,6 +158,47 @@ class Network:
         z, slope : ndarray of shape (n_samples, n_units)
         """
         return derivatives.signals(self._plan, self._parameters, self._data(X))
+
+    def hidden_output(self, X, layer, of="output"):
+        """Outputs z of a layer, or of single units, for each row.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_inputs)
+        layer : int, str, list or label
+            - a number: place in `topology.layers`, 0 is the one after the inputs, -1 the last;
+            - a name: that of one of them;
+            - a list: units, by their labels in `topology.units`, in any order; one label alone stands for a list of it,
+              if it is a string or a tuple and no name of a layer.
+        of : {"output", "raw"}, default="output"
+            z, the outputs; or their weighted sums a.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_units)
+            Of the network's type.
+
+        Raises
+        ------
+        ValueError
+            If there is no such layer or unit.
+
+        Notes
+        -----
+        What lies behind the layer is not computed: O(n_samples W), W the parameters up to it, and O(W) per call to
+        compile that part of the topology.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> net = Network(Topology.layered([2, 3, 1]), random_state=0)
+        >>> z = net.hidden_output(np.eye(2), 0)
+        >>> np.allclose(z, np.tanh(np.eye(2) @ net.coefs[0] + net.intercepts[0]))
+        True
+        >>> np.array_equal(net.hidden_output(np.eye(2), [("h1", 2), ("h1", 0)]), z[:, [2, 0]])
+        True
+        """
+        return hidden.hidden_output(self, X, layer, of)
 
     def jacobian(self, X, of="output"):
         """Derivatives of the outputs to the inputs, J_nki = dy_nk/dx_ni.
@@ -421,3 +462,10 @@ class Network:
 
     def __repr__(self):
         return f"Network({self.topology!r}, loss={self.loss_name!r}, dtype={self.dtype.name})"
+
+    def __str__(self):
+        head = f"Network: {summary.headline(self.topology)}, {self.dtype.name}, loss {self.loss_name}"
+        return f"{head}\n{summary.as_text(self.topology)}"
+
+    def _repr_html_(self):
+        return _html.network(self.topology, f"Network of {self.dtype.name}, loss {self.loss_name}")

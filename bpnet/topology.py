@@ -5,6 +5,7 @@ from functools import cached_property
 
 import numpy as np
 
+from bpnet import _html, summary
 from bpnet._core.wiring import Wiring
 from bpnet._layered import Layered
 from bpnet._unitwise import Unitwise
@@ -259,6 +260,12 @@ class Topology:
 
     def __repr__(self):
         return repr(self._form)
+
+    def __str__(self):
+        return f"Topology: {summary.headline(self)}\n{summary.as_text(self)}"
+
+    def _repr_html_(self):
+        return _html.network(self, "Topology")
 
 
 def _rebuild(form):

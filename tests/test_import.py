@@ -32,6 +32,11 @@ def test_large_products_bring_the_blas():
     assert "scipy" in loaded_by(use)
 
 
+def test_displays_load_neither_matplotlib_nor_scikit_learn_before_they_draw():
+    use = "from bpnet import DeltaDisplay, LossCurveDisplay, NetworkDisplay; LossCurveDisplay(losses=[[1.0]])"
+    assert not loaded_by(use) & {"matplotlib", "sklearn"}
+
+
 @pytest.mark.parametrize("name", [*bpnet.__all__, "__version__"])
 def test_every_public_name_is_listed_and_there(name):
     assert name in dir(bpnet) and getattr(bpnet, name) is getattr(bpnet, name)

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """LayerTable: numbers layer by layer, each with the expectation it stands for, to print, to plot or as a DataFrame."""
 
-from importlib import import_module
-
 import numpy as np
+
+from bpnet._extras import extra
 
 #: Error signals count as vanishing or exploding where their root mean square changes by this factor between the last
 #: hidden layer and the first: a learning rate that suits the one is then an order of magnitude off for the other.
@@ -69,11 +69,11 @@ class LayerTable:
 
     def to_frame(self):
         """All columns as a `pandas.DataFrame`, indexed by layer; standard errors as columns named '... (se)'."""
-        pandas = _extra("pandas", "pandas")
+        pandas = extra("pandas", "pandas")
         errors = {f"{name} (se)": values for name, values in self.standard_errors.items()}
         return pandas.DataFrame({**self.columns, **errors}, index=pandas.Index(self.layers, name="layer"))
 
-    def plot(self, column=None, ax=None):
+    def plot(self, column=None, ax=None, **kwargs):
         """Draw the size of a column layer by layer, on a logarithmic scale, with standard errors where there are any.
 
         Parameters
@@ -82,16 +82,20 @@ class LayerTable:
             By default the mean square of delta.
         ax : matplotlib.axes.Axes, optional
             By default one of a new figure.
+        **kwargs
+            For `matplotlib.axes.Axes.errorbar`, in place of the marker and the label.
 
         Returns
         -------
         matplotlib.axes.Axes
         """
-        pyplot = _extra("matplotlib.pyplot", "plot")
+        pyplot = extra("matplotlib.pyplot", "plot")
         column = column or self._main
-        ax = pyplot.subplots()[1] if ax is None else ax
+        ax = pyplot.subplots(layout="constrained")[1] if ax is None else ax
         size, error = np.abs(self[column]), self.standard_errors.get(column)
-        ax.errorbar(self.layers, np.where(size > 0, size, np.nan), yerr=error, marker="o", label=column)
+        ax.errorbar(
+            self.layers, np.where(size > 0, size, np.nan), yerr=error, **{"marker": "o", "label": column, **kwargs}
+        )
         ax.set(yscale="log", xlabel="layer", ylabel=f"|{column}|" if (self[column] < 0).any() else column)
         return ax
 
@@ -118,12 +122,3 @@ def _text(value):
     if isinstance(value, int | np.integer):
         return f"{value:d}"
     return "-" if np.isnan(value) else f"{value:.3g}"
-
-
-def _extra(module, extra):
-    """A module that the package itself does without."""
-    try:
-        return import_module(module)
-    except ImportError as error:
-        package = module.partition(".")[0]
-        raise ImportError(f"this needs {package}, which is not installed: pip install bpnet[{extra}]") from error

@@ -23,6 +23,7 @@ from bpnet._core.epoch import Epoch
 from bpnet._core.plan import aligned
 from bpnet._threads import count_threads, one_blas_thread
 from bpnet._validation import as_csr
+from bpnet.estimators._html import ShowsNetwork
 from bpnet.estimators._topology import bind
 from bpnet.network import Network
 from bpnet.objective import Objective
@@ -33,7 +34,7 @@ from bpnet.topology import Topology
 from bpnet.training import RULES, check_finite
 
 
-class BaseMLP(BaseEstimator):
+class BaseMLP(ShowsNetwork, BaseEstimator):
     """Base of the multilayer perceptrons; parameters and attributes stand in the subclasses."""
 
     _parameter_constraints: dict = {
@@ -146,7 +147,8 @@ class BaseMLP(BaseEstimator):
         if goes_on:
             if topology != self.network_.topology:
                 raise ValueError(
-                    f"a warm start needs the same network as before: expected {self.network_.topology}, got {topology}"
+                    f"a warm start needs the same network as before: expected {self.network_.topology!r}, "
+                    f"got {topology!r}"
                 )
             w = aligned(self.network_.parameters, self.network_.dtype)
         else:
@@ -266,6 +268,26 @@ class BaseMLP(BaseEstimator):
                 "Got `batch_size` less than 1 or larger than sample size. It is going to be clipped", stacklevel=2
             )
         return min(self.batch_size, n_samples)
+
+    def hidden_output(self, X, layer, of="output"):
+        """Outputs of a hidden layer, or of single units.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        layer : int, str, list or label
+            Number of the layer as in `coefs_`: 0 is the hidden layer at the features, -1 the outputs; or its name; or
+            a list of labels of units, as in ``network_.topology.units``.
+        of : {"output", "raw"}, default="output"
+            Outputs of the units, or their weighted sums before the activation.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_units)
+            float32 where the fit was, else float64. Cost O(n_samples W), W the parameters up to the layer.
+        """
+        fitted = self._snapshot()
+        return fitted._ask(lambda X: fitted.network_.hidden_output(X, layer, of), X)
 
     def _snapshot(self):
         """The estimator as it is fitted now; a fit in another thread leaves it alone, for it swaps `__dict__`."""

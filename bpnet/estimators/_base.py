@@ -4,7 +4,8 @@
 import warnings
 from contextlib import suppress
 from copy import copy, deepcopy
-from functools import cache, partial
+from functools import cache
+from inspect import signature
 from numbers import Integral, Real
 from time import monotonic
 
@@ -71,6 +72,13 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator):
     def _get_param_names(cls):
         # scikit-learn reads the constructor's signature at every fit, clone and get_params: a fifth of a short fit.
         return super()._get_param_names()
+
+    def __setstate__(self, state):
+        super().__setstate__(state)
+        # Estimators pickled before a parameter was there have its default.
+        if missing := [name for name in self._get_param_names() if name not in vars(self)]:
+            parameters = signature(type(self)).parameters
+            vars(self).update({name: parameters[name].default for name in missing})
 
     @_fit_context(prefer_skip_nested_validation=True)
     def fit(self, X, y, sample_weight=None, *, X_val=None, y_val=None, sample_weight_val=None):

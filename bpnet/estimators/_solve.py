@@ -105,8 +105,8 @@ def _start(estimator, w, job, random_state):
             raise ValueError(
                 "The validation set is too small. Increase 'validation_fraction' or the size of your dataset."
             )
-        if job.weight is not None and not job.weight[train].any():
-            raise ValueError("expected a row with a weight above 0 among those left for training, got none")
+        if job.weight is not None and not (job.weight[train].any() and job.weight[aside].any()):
+            raise ValueError("expected weights above 0 among the rows set aside and among those left for training")
     return Standing(w, progress, train, aside, random_state)
 
 

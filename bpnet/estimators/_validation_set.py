@@ -110,7 +110,7 @@ class ValidationSet:
             self._losses.append(np.nan)
             return np.nan
         values = self._network._loss.value(raw, self._as_matrix(raw))
-        loss = float(self._estimator._loss_scale() * np.average(values, weights=self._loss_weight))
+        loss = self._estimator._loss_scale() * _mean(values, self._loss_weight)
         self._losses.append(loss)
         if self._estimator.scoring == "loss":
             return -loss
@@ -150,6 +150,13 @@ class ValidationSet:
         if self._weight is None or not _takes_weights(scorer):
             return lambda: scorer(fitted, X, y)
         return lambda: scorer(fitted, X, y, sample_weight=self._weight)
+
+
+def _mean(values, weight):
+    if weight is None:
+        return float(values.mean())
+    total = weight.sum(dtype=np.float64)
+    return float(values @ weight.astype(np.float64) / total) if total else np.nan  # classes of weight 0 may be all
 
 
 def _takes_weights(scorer):

@@ -132,7 +132,7 @@ def test_the_norm_is_that_of_the_loss_reported_for_all_batches():
 
 
 def test_rows_set_aside_are_not_in_the_norm():
-    inner, _, est = norms_told("sgd", early_stopping=True, batch_size=200, momentum=0, max_iter=1)
+    inner, *_ = norms_told("sgd", early_stopping=True, batch_size=200, momentum=0, max_iter=1)
     norms, reached, _ = norms_told("sgd", early_stopping=True, batch_size=200, momentum=0, max_iter=2)
     assert inner[0] == norms[0] == pytest.approx(np.linalg.norm(reached[1] - reached[0]) / 0.01, rel=1e-9)
 
@@ -168,7 +168,9 @@ def test_the_norm_may_stop_a_classifier_of_names_and_weights():
     assert 1 < est.n_iter_ < 500
 
 
-@pytest.mark.parametrize("name, value", [("max_time", 0), ("max_time", -1), ("max_time", "1 s"), ("gradient_tol", -1e-3)])
+@pytest.mark.parametrize(
+    "name, value", [("max_time", 0), ("max_time", -1), ("max_time", "1 s"), ("gradient_tol", -1e-3)]
+)
 def test_budgets_out_of_range_are_refused(name, value):
     with pytest.raises(ValueError, match=f"'{name}' parameter"):
         MLPRegressor(**{name: value}).fit(X, Y)

@@ -35,7 +35,7 @@ SETTINGS = {
 }
 
 
-class Crash(Exception):
+class Crash(Exception):  # noqa: N818 that of a program
     pass
 
 
@@ -259,4 +259,3 @@ def test_a_training_killed_at_any_time_is_resumed_to_the_same_bits(tmp_path):
     est = resume(path)
     assert 0 < est._standing.n_iter
     assert_same_fit(est.fit(X, LABELS), MLPClassifier(**settings).fit(X, LABELS))
-

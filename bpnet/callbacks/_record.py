@@ -48,5 +48,5 @@ class EpochRecord:
     _standing: Callable[[], Any] | None = field(repr=False, compare=False)
 
     @cached_property
-    def estimator(self):  # noqa: D102 described among the attributes
+    def estimator(self):
         return self._make_estimator()

@@ -97,10 +97,11 @@ def find_learning_rate(
             averages.append(average / (1 - MEMORY ** (k + 1)))  # as if it had not begun at zero
             if not averages[-1] <= 4 * min(averages) and k >= SETTLED:
                 break
-    rates, averages = rates[: len(losses)], np.array(averages)
-    slopes = np.diff(averages[SETTLED:]) if len(losses) > SETTLED + 1 else np.zeros(1)
-    suggestion = rates[min(SETTLED + int(np.nanargmin(slopes)), len(rates) - 1)]
-    return LearningRateSearch(rates, np.array(losses), averages, float(suggestion))
+    rates, smoothed = rates[: len(losses)], np.array(averages)
+    # One step that leads to a NaN, at the end, is no descent.
+    slopes = np.diff(smoothed[SETTLED - 1 :])
+    steepest = int(np.argmin(np.where(np.isnan(slopes), np.inf, slopes))) if len(slopes) else 0
+    return LearningRateSearch(rates, np.array(losses), smoothed, float(rates[min(SETTLED + steepest, len(rates)) - 1]))
 
 
 def _batch_losses(draft, X, y, sample_weight, rates, random_state):

@@ -25,7 +25,8 @@ class ProgressBar:
     def __call__(self, record):
         """Move the bar to the record's epoch."""
         if self._bar is None:
-            self._bar = _tqdm()(**{"total": record.max_iter, "unit": "epoch", "initial": record.epoch - 1} | self.settings)
+            settings = {"total": record.max_iter, "initial": record.epoch - 1, "unit": "epoch"}
+            self._bar = _tqdm()(**settings | self.settings)
         shown = {"loss": record.loss, "validation": record.validation_loss, "score": record.validation_score}
         self._bar.set_postfix({name: f"{x:.4g}" for name, x in shown.items() if x is not None}, refresh=False)
         self._bar.update()

@@ -78,7 +78,7 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator):
         # Estimators pickled before a parameter was there have its default.
         if missing := [name for name in self._get_param_names() if name not in vars(self)]:
             parameters = signature(type(self)).parameters
-            vars(self).update({name: parameters[name].default for name in missing})
+            self.__dict__.update({name: parameters[name].default for name in missing})
 
     @_fit_context(prefer_skip_nested_validation=True)
     def fit(self, X, y, sample_weight=None, *, X_val=None, y_val=None, sample_weight_val=None):
@@ -115,10 +115,10 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator):
         return self
 
     def _fit(self, X, y, sample_weight, incremental, given=(None, None, None), tasks=None):
-        began, resumed = monotonic(), vars(self).pop("_standing", None)
+        began, resumed = monotonic(), self.__dict__.pop("_standing", None)
         goes_on = hasattr(self, "network_") and (self.warm_start or incremental)
         X, y, sample_weight = self._validate(X, y, sample_weight, goes_on, incremental)
-        given = check_given(self, *given, like=(X, y))
+        given = check_given(self, given, like=(X, y))
         weight = self._weigh(y, sample_weight)
         weight = None if weight is None else weight.astype(X.dtype, copy=False)
         job = Job(X, y, sample_weight, weight, given, goes_on, incremental, tasks, began, resumed)

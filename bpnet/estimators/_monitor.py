@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """What happens between two epochs apart from the stopping rules: validation, gradient norm, callbacks."""
 
-from collections.abc import Callable
 from copy import copy, deepcopy
 from dataclasses import dataclass, replace
 from time import monotonic
@@ -44,9 +43,9 @@ class Monitor:
     progress: Any
     began: float
     callbacks: list
-    measure: Callable[[], float] | None = None
+    measure: Any = None
     judges: bool = False
-    gradient_norm: Callable[[], float] | None = None
+    gradient_norm: Any = None
     standing: Any = None
 
     @property
@@ -77,7 +76,7 @@ class Monitor:
         elif self.measure is not None:
             progress.validation_scores.append(self.measure())
         norm = None if self.draft.gradient_tol is None else self.gradient_norm()
-        stops = stops or norm is not None and norm < self.draft.gradient_tol
+        stops = stops or (norm is not None and norm < self.draft.gradient_tol)
         if self.callbacks:
             record = self._record(n_iter, rate, norm, stops)
             # All are told, also where one of them stops.

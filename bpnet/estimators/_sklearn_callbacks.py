@@ -4,6 +4,8 @@
 It is experimental there; without it the estimators have no `set_callbacks`, and all else works.
 """
 
+from typing import Any
+
 try:
     from sklearn.callback import CallbackSupportMixin
 except ImportError:
@@ -21,7 +23,7 @@ def begin_tasks(estimator, X, y, sample_weight):
 
     scikit-learn's decorator of `fit` ends what begins here, also when the fit fails.
     """
-    vars(estimator).pop("_callback_fit_ctx", None)  # of an estimator that was pickled in the middle of a fit
+    estimator.__dict__.pop("_callback_fit_ctx", None)  # of an estimator that was pickled in the middle of a fit
     if not hasattr(estimator, "_skl_callbacks") or not hasattr(estimator, "_init_callback_context"):
         return None
     return Tasks(estimator, X, y, sample_weight)
@@ -35,7 +37,7 @@ class Tasks:
         self._told = {"estimator": estimator, "X": X, "y": y, "metadata": metadata}
         self._fit = estimator._init_callback_context(max_subtasks=estimator.max_iter)
         self._fit.call_on_fit_task_begin(**self._told)
-        self._epoch = None
+        self._epoch: Any = None
 
     def epoch_begins(self):
         """Tell that an epoch begins."""

@@ -36,5 +36,5 @@ def checksum(*arrays):
             about = None if array is None else (array.shape, array.dtype.str)
             total = zlib.crc32(repr(about).encode(), total)
             if array is not None and array.size:
-                total = zlib.crc32(memoryview(np.ascontiguousarray(array)).cast("B"), total)
+                total = zlib.crc32(np.ascontiguousarray(array).reshape(-1).view(np.uint8).data, total)
     return total

@@ -22,11 +22,12 @@ class Given(NamedTuple):
     sample_weight: np.ndarray | None
 
 
-def check_given(estimator, X, y, sample_weight, like):
+def check_given(estimator, given, like):
     """`X_val`, `y_val` and `sample_weight_val` as a `Given`, or None where there are none.
 
     `like` is the pair of inputs and encoded targets trained on.
     """
+    X, y, sample_weight = given
     if X is None and y is None:
         if sample_weight is not None:
             raise ValueError("sample_weight_val was given without X_val and y_val")
@@ -98,9 +99,9 @@ class ValidationSet:
         self._losses = progress.validation_losses
         if early_stopping:
             # By default the first of equally good parameters are kept, as scikit-learn keeps them.
-            is_default = self._rows is not None and self._estimator.scoring is None
-            progress.last_of_ties = not is_default
-            kind = None if is_default else f"{self._estimator.scoring!r} of rows {'given' if self._rows is None else 'split'}"
+            scoring, is_given = self._estimator.scoring, self._rows is None
+            progress.last_of_ties = is_given or scoring is not None
+            kind = f"{scoring!r}, {'given' if is_given else 'split'}" if progress.last_of_ties else None
             progress.watch_validation(self._network.parameters, kind)
 
     def measure(self):
@@ -143,7 +144,7 @@ class ValidationSet:
         fitted = copy(self._estimator)
         fitted.network_ = self._network
         # Names were compared when the data were checked; what the scorer sees are arrays.
-        vars(fitted).pop("feature_names_in_", None)
+        fitted.__dict__.pop("feature_names_in_", None)
         scorer = check_scoring(fitted, self._estimator.scoring)
         y = self._labels
         y = y.ravel() if y.ndim == 2 and y.shape[1] == 1 else y

@@ -232,11 +232,11 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         """
         return self._learn(X, y, sample_weight, incremental=True, classes=classes)
 
-    def _fit(self, X, y, sample_weight, incremental, classes=None, **more):
+    def _fit(self, X, y, sample_weight, incremental, given=(None, None, None), tasks=None, classes=None):
         if incremental and _check_partial_fit_first_call(self, classes):
             self._label_binarizer = LabelBinarizer()
             self._label_binarizer.fit(y if type_of_target(y).startswith("multilabel") else classes)
-        super()._fit(X, y, sample_weight, incremental, **more)
+        super()._fit(X, y, sample_weight, incremental, given, tasks)
 
     def _validate(self, X, y, sample_weight, goes_on, incremental):
         X, y, sample_weight = super()._validate(X, y, sample_weight, goes_on, incremental)

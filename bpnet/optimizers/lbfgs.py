@@ -9,7 +9,7 @@ import numpy as np
 from scipy.optimize import minimize
 
 
-class _Ended(Exception):
+class _Ended(Exception):  # noqa: N818 it is no error
     """Ends the search from within what SciPy calls, with the status and the message of its result."""
 
 

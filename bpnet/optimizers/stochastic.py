@@ -129,7 +129,7 @@ def stochastic(
                     print(f"Validation score: {progress.validation_scores[-1]:f}")
             progress.schedule.epoch_ended(progress.rule, progress.n_seen)
             stops = progress.n_stagnant > n_iter_no_change and _stops(progress, tol, n_iter_no_change, score, verbose)
-            if watch is not None and watch.ended(n_iter, rate, stops) or stops:
+            if (watch is not None and watch.ended(n_iter, rate, stops)) or stops:
                 return n_iter, True
     except KeyboardInterrupt:
         warnings.warn("Training interrupted by user.", stacklevel=2)

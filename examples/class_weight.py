@@ -2,8 +2,8 @@
 """A rare class: tumours among many healthy samples, with and without class weights.
 
 Of the breast cancer data all benign tumours are kept, but one malignant in ten: six per cent of the rows. Weighted
-"balanced", a malignant tumour counts as much as the many benign ones it stands against; weighted ten to one, the network
-reckons with costs. Accuracy hardly tells the difference; what is missed does.
+"balanced", a malignant tumour counts as much as the many benign ones it stands against; weighted ten to one, it is ten
+times as costly to miss. Accuracy falls where fewer tumours are missed: it is the wrong score for rare classes.
 """
 
 import numpy as np

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Training and validation loss, and the epoch that early stopping keeps: handwritten digits, few of them.
 
-A network with room to learn 200 digits by heart. Without early stopping the training loss falls and falls while the loss
-on the digits set aside turns and rises; with it, the parameters of the best epoch are kept. What is best depends on what
-is asked for: the loss, or the share of digits that are right.
+A network with room to learn 200 digits by heart. Without early stopping the training loss falls and falls, while the
+loss on the digits set aside turns and rises; with it, the parameters of the best epoch are kept. What is best depends
+on what is asked for: the loss, or the share of digits that are right.
 """
 
 from pathlib import Path

@@ -13,7 +13,6 @@ import numpy as np
 from sklearn.base import BaseEstimator, _fit_context
 from sklearn.metrics import get_scorer_names
 from sklearn.model_selection import train_test_split
-from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, Options, StrOptions
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
@@ -115,6 +114,16 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator):
         return self
 
     def _fit(self, X, y, sample_weight, incremental, given=(None, None, None), tasks=None):
+        job = self._take_job(X, y, sample_weight, incremental, given, tasks)
+        random_state = job.random_state(self)
+        network = self._build(job.X, job.y, random_state, job.goes_on)
+        with one_blas_thread():
+            (fit_lbfgs if self.solver == "lbfgs" else fit_stochastic)(self, network, job, random_state)
+        check_finite(network.parameters)
+        self.network_ = network
+
+    def _take_job(self, X, y, sample_weight, incremental, given, tasks):
+        """All that was given to `fit` or `partial_fit`, checked."""
         began, resumed = monotonic(), self.__dict__.pop("_standing", None)
         goes_on = hasattr(self, "network_") and (self.warm_start or incremental)
         X, y, sample_weight = self._validate(X, y, sample_weight, goes_on, incremental)
@@ -123,14 +132,7 @@ class BaseMLP(CallbackSupportMixin, BaseEstimator):
         weight = None if weight is None else weight.astype(X.dtype, copy=False)
         job = Job(X, y, sample_weight, weight, given, goes_on, incremental, tasks, began, resumed)
         job.check(self)
-        # Where the training is resumed, its own random numbers go on, and none are drawn before.
-        random_state = check_random_state(self.random_state if resumed is None else 0)
-        network = self._build(X, y, random_state, goes_on)
-        solve = fit_lbfgs if self.solver == "lbfgs" else fit_stochastic
-        with one_blas_thread():
-            solve(self, network, job, random_state)
-        check_finite(network.parameters)
-        self.network_ = network
+        return job
 
     def _validate(self, X, y, sample_weight, goes_on, incremental):
         """Arrays in the form the core reads: X of float32 or float64, encoded targets, weights of the type of X."""

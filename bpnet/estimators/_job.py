@@ -5,6 +5,7 @@ from copy import deepcopy
 from typing import Any, NamedTuple
 
 import numpy as np
+from sklearn.utils import check_random_state
 
 from bpnet._validation import as_csr
 from bpnet.estimators._monitor import Monitor
@@ -43,6 +44,10 @@ class Job(NamedTuple):
         if self.resumed.checksum != self.checksum():
             raise ValueError("the checkpoint belongs to a training with other data: expected X, y, sample_weight and "
                              "validation set as they were")  # fmt: skip
+
+    def random_state(self, estimator):
+        """The estimator's; where a training is resumed its own go on later, and none are to be drawn before."""
+        return check_random_state(estimator.random_state if self.resumed is None else 0)
 
     @property
     def inputs(self):

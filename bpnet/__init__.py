@@ -21,7 +21,7 @@ _HOME = {
 }
 
 # Modules that are reached as `bpnet.name` without an import of their own.
-_MODULES = ("diagnostics", "displays")
+_MODULES = ("callbacks", "diagnostics", "displays")
 
 __all__ = [
     "DeltaDisplay",

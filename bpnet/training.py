@@ -3,6 +3,7 @@
 
 import warnings
 from numbers import Integral
+from time import monotonic
 
 import numpy as np
 
@@ -19,11 +20,17 @@ SLICE = 0.05
 RULES = {"sgd": GradientDescent, "adam": Adam}
 
 
-def run_epoch(epoch, order=None):
-    """One epoch over the rows `order` (all, as they stand, by default), open to Ctrl-C every `SLICE` seconds."""
+def run_epoch(epoch, order=None, until=np.inf):
+    """One epoch over the rows `order` (all, as they stand, by default), open to Ctrl-C every `SLICE` seconds.
+
+    False where the clock of `time.monotonic` came to `until` before its end. Of a batch that is under way then nothing
+    is learnt.
+    """
     epoch.begin(order)
-    while not epoch.advance(SLICE):
-        pass
+    while not epoch.advance(min(SLICE, until - monotonic())):
+        if monotonic() >= until:
+            return False
+    return True
 
 
 def train(

@@ -138,6 +138,11 @@ def test_lbfgs_keeps_float32():
     assert_allclose(a.coefs_[0], b.coefs_[0], rtol=1e-3)
 
 
+def test_lbfgs_has_a_loss_curve():
+    a, b = (est.fit(X, Y) for est in both("MLPRegressor", solver="lbfgs"))
+    assert not hasattr(a, "loss_curve_") and len(b.loss_curve_) == b.n_iter_ and b.loss_curve_[-1] == b.loss_
+
+
 def test_lbfgs_prints_a_line_per_iteration(capsys):
     MLPRegressor(**QUICK, solver="lbfgs", verbose=True).fit(X, Y)
     assert re.fullmatch(r"(Iteration [123], loss = \d\.\d{8}\n){3}", capsys.readouterr().out)

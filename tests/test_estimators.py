@@ -75,6 +75,10 @@ def fitted_attributes(est):
 
 #: What bpnet adds, with the values that leave everything as it is in scikit-learn.
 OUR_OWN = {"n_jobs": None, "topology": None}
+OUR_OWN |= dict.fromkeys(["scoring", "callbacks", "max_time", "gradient_tol"])
+CLASSIFIERS_OWN = {"class_weight": None}
+#: What bpnet adds to `fit`.
+OF_FIT = {"X_val", "y_val", "sample_weight_val"}
 
 
 @pytest.mark.parametrize("kind", ["MLPRegressor", "MLPClassifier"])
@@ -83,14 +87,15 @@ def test_signatures_are_scikit_learns(kind, method):
     a, b = (
         [*inspect.signature(getattr(getattr(library, kind), method)).parameters.values()] for library in (theirs, ours)
     )
-    assert [parameter for parameter in b if parameter.name not in OUR_OWN] == a
+    assert [p for p in b if p.name not in {*OUR_OWN, *CLASSIFIERS_OWN, *OF_FIT}] == a
 
 
 @pytest.mark.parametrize("kind", ["MLPRegressor", "MLPClassifier"])
 def test_positional_parameters_are_scikit_learns(kind):
     first = ("squared_error",) if kind == "MLPRegressor" else ()
     a, b = getattr(theirs, kind)(*first, (3,), "tanh"), getattr(ours, kind)(*first, (3,), "tanh")
-    assert b.get_params() == a.get_params() | OUR_OWN and repr(a) == repr(b)
+    ours_alone = OUR_OWN | (CLASSIFIERS_OWN if kind == "MLPClassifier" else {})
+    assert b.get_params() == a.get_params() | ours_alone and repr(a) == repr(b)
 
 
 @pytest.mark.parametrize("sizes", [(4, 3), [4, 3], np.array([4, 3]), 4, np.int64(4), (), [], (np.int32(4),)], ids=str)
@@ -136,7 +141,10 @@ def test_fitted_attributes_are_scikit_learns(task, mode):
     kind, y, settings = TASKS[task]
     more, run = MODES[mode]
     a, b = (run(est, X, y) for est in twins(kind, **settings | more))
-    assert fitted_attributes(b) - fitted_attributes(a) == {"network_"} and fitted_attributes(a) <= fitted_attributes(b)
+    added = {"network_", "validation_loss_curve_"}
+    if "lbfgs" in mode:
+        added |= {"loss_curve_", "validation_scores_", "best_validation_score_"}
+    assert fitted_attributes(b) - fitted_attributes(a) == added and fitted_attributes(a) <= fitted_attributes(b)
     if (task, mode.split(", ")[-1]) == ("several outputs", "lbfgs"):  # a row of docs/differences.md
         return
     for name in fitted_attributes(a) - {"coefs_", "intercepts_", "classes_", "out_activation_"}:

@@ -5,36 +5,34 @@ import warnings
 from contextlib import suppress
 from copy import copy, deepcopy
 from functools import cache
+from inspect import signature
 from numbers import Integral, Real
+from time import monotonic
 
 import numpy as np
 from sklearn.base import BaseEstimator, _fit_context
-from sklearn.exceptions import ConvergenceWarning
+from sklearn.metrics import get_scorer_names
 from sklearn.model_selection import train_test_split
-from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, Options, StrOptions
-from sklearn.utils.optimize import _check_optimize_result
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
 from bpnet import initializers
-from bpnet._core import derivatives
-from bpnet._core.data import Data
-from bpnet._core.epoch import Epoch
 from bpnet._core.plan import aligned
-from bpnet._threads import count_threads, one_blas_thread
-from bpnet._validation import as_csr
+from bpnet._threads import one_blas_thread
 from bpnet.estimators._html import ShowsNetwork
+from bpnet.estimators._job import Job
+from bpnet.estimators._sklearn_callbacks import CallbackSupportMixin, begin_tasks
+from bpnet.estimators._solve import fit_lbfgs, fit_stochastic
 from bpnet.estimators._topology import bind
+from bpnet.estimators._validation_set import check_given
 from bpnet.network import Network
-from bpnet.objective import Objective
-from bpnet.optimizers.lbfgs import lbfgs
-from bpnet.optimizers.stochastic import Progress, stochastic
+from bpnet.optimizers.stochastic import Progress
 from bpnet.schedules import Adaptive, Constant, InverseScaling
 from bpnet.topology import Topology
 from bpnet.training import RULES, check_finite
 
 
-class BaseMLP(ShowsNetwork, BaseEstimator):
+class BaseMLP(ShowsNetwork, CallbackSupportMixin, BaseEstimator):
     """Base of the multilayer perceptrons; parameters and attributes stand in the subclasses."""
 
     _parameter_constraints: dict = {
@@ -63,6 +61,10 @@ class BaseMLP(ShowsNetwork, BaseEstimator):
         "max_fun": [Interval(Integral, 1, None, closed="left")],
         "n_jobs": [Integral, None],
         "topology": [Topology, list, tuple, None],
+        "scoring": [StrOptions({"loss", *get_scorer_names()}), callable, None],
+        "callbacks": [list, tuple, callable, None],
+        "max_time": [Interval(Real, 0, None, closed="neither"), None],
+        "gradient_tol": [Interval(Real, 0, None, closed="left"), None],
     }
 
     @classmethod
@@ -71,8 +73,15 @@ class BaseMLP(ShowsNetwork, BaseEstimator):
         # scikit-learn reads the constructor's signature at every fit, clone and get_params: a fifth of a short fit.
         return super()._get_param_names()
 
+    def __setstate__(self, state):
+        super().__setstate__(state)
+        # Estimators pickled before a parameter was there have its default.
+        if missing := [name for name in self._get_param_names() if name not in vars(self)]:
+            parameters = signature(type(self)).parameters
+            self.__dict__.update({name: parameters[name].default for name in missing})
+
     @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X, y, sample_weight=None):
+    def fit(self, X, y, sample_weight=None, *, X_val=None, y_val=None, sample_weight_val=None):
         """Fit the network to data.
 
         Nothing of an earlier fit is lost if this one fails.
@@ -84,35 +93,47 @@ class BaseMLP(ShowsNetwork, BaseEstimator):
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
         sample_weight : array-like of shape (n_samples,), default=None
             At least 0, not all 0.
+        X_val, y_val, sample_weight_val : default=None
+            Rows that are not trained on, like X, y and sample_weight. Loss and score on them are noted after each
+            epoch, and early stopping goes by them instead of a part of X.
 
         Returns
         -------
         self : object
         """
-        return self._learn(X, y, sample_weight, incremental=False)
+        return self._learn(X, y, sample_weight, incremental=False, given=(X_val, y_val, sample_weight_val))
 
     def _learn(self, X, y, sample_weight, incremental, **more):
         """Fit a draft of the estimator and, if all went well, take over what it has learnt in one step."""
+        tasks = None if incremental else begin_tasks(self, X, y, sample_weight)
         draft = copy(self)
-        draft._fit(X, y, sample_weight, incremental, **more)
+        draft._fit(X, y, sample_weight, incremental, tasks=tasks, **more)
+        if tasks is not None:
+            tasks.end(draft)
         # In one step, also for threads that predict meanwhile; and attributes that the draft lost are gone.
         self.__dict__ = draft.__dict__
         return self
 
-    def _fit(self, X, y, sample_weight, incremental):
-        goes_on = hasattr(self, "network_") and (self.warm_start or incremental)
-        X, y, sample_weight = self._validate(X, y, sample_weight, goes_on, incremental)
-        random_state = check_random_state(self.random_state)
-        network = self._build(X, y, random_state, goes_on)
-        X = as_csr(X, X.shape[1], X.dtype) if hasattr(X, "tocsr") else X
-        data = Data(network.topology.plan, X, y, sample_weight)
+    def _fit(self, X, y, sample_weight, incremental, given=(None, None, None), tasks=None):
+        job = self._take_job(X, y, sample_weight, incremental, given, tasks)
+        random_state = job.random_state(self)
+        network = self._build(job.X, job.y, random_state, job.goes_on)
         with one_blas_thread():
-            if self.solver == "lbfgs":
-                self._fit_lbfgs(network, data, sample_weight)
-            else:
-                self._fit_stochastic(network, data, y, sample_weight, random_state, goes_on, incremental)
+            (fit_lbfgs if self.solver == "lbfgs" else fit_stochastic)(self, network, job, random_state)
         check_finite(network.parameters)
         self.network_ = network
+
+    def _take_job(self, X, y, sample_weight, incremental, given, tasks):
+        """All that was given to `fit` or `partial_fit`, checked."""
+        began, resumed = monotonic(), self.__dict__.pop("_standing", None)
+        goes_on = hasattr(self, "network_") and (self.warm_start or incremental)
+        X, y, sample_weight = self._validate(X, y, sample_weight, goes_on, incremental)
+        given = check_given(self, given, like=(X, y))
+        weight = self._weigh(y, sample_weight)
+        weight = None if weight is None else weight.astype(X.dtype, copy=False)
+        job = Job(X, y, sample_weight, weight, given, goes_on, incremental, tasks, began, resumed)
+        job.check(self)
+        return job
 
     def _validate(self, X, y, sample_weight, goes_on, incremental):
         """Arrays in the form the core reads: X of float32 or float64, encoded targets, weights of the type of X."""
@@ -158,63 +179,6 @@ class BaseMLP(ShowsNetwork, BaseEstimator):
             self.n_iter_, self.t_, self._progress = 0, 0, None
         return Network.from_parameters(topology, w, self.loss)
 
-    def _fit_lbfgs(self, network, data, sample_weight):
-        total_weight = data.n_rows if sample_weight is None else float(sample_weight.sum(dtype=np.float64))
-        result = lbfgs(
-            Objective(network, data, total_weight, self.alpha),
-            network.parameters,
-            max_iter=self.max_iter,
-            max_fun=self.max_fun,
-            tol=self.tol,
-            verbose=self.verbose,
-            loss_scale=self._loss_scale(),
-        )
-        network.parameters = result.x
-        self.n_iter_, self.loss_ = _check_optimize_result("lbfgs", result, self.max_iter), result.loss
-
-    def _fit_stochastic(self, network, data, y, sample_weight, random_state, goes_on, incremental):
-        if self.early_stopping and incremental:
-            raise ValueError("partial_fit does not support early_stopping=True")
-        w = network.parameters
-        progress = self._resume(w, goes_on, incremental)
-        train, score = np.arange(data.n_rows), None
-        if self.early_stopping:
-            train, validation = self._split(train, y, random_state)
-            if len(validation) < 2:
-                raise ValueError(
-                    "The validation set is too small. Increase 'validation_fraction' or the size of your dataset."
-                )
-            weight = None if sample_weight is None else sample_weight[validation]
-            score = self._scorer(network, data, validation, y[validation], weight)
-        epoch = Epoch(
-            network.topology.plan, network._loss, network._reads_raw, data, w, progress.rule,
-            self._resolve_batch_size(len(train)), self.alpha, n_threads=count_threads(self.n_jobs),
-        )  # fmt: skip
-        self.n_iter_, converged = stochastic(
-            epoch,
-            w,
-            progress,
-            train,
-            random_state=random_state,
-            shuffle=self.shuffle,
-            max_iter=1 if incremental else self.max_iter,
-            tol=self.tol,
-            n_iter_no_change=self.n_iter_no_change,
-            loss_scale=self._loss_scale(),
-            score=score,
-            verbose=self.verbose,
-        )
-        if not converged and not incremental:
-            warnings.warn(
-                f"Stochastic Optimizer: Maximum iterations ({self.max_iter}) reached and the optimization hasn't "
-                "converged yet.",
-                ConvergenceWarning,
-                stacklevel=2,
-            )
-        if self.early_stopping:
-            network.parameters = progress.best_parameters
-        self._report(progress)
-
     def _resume(self, w, goes_on, incremental):
         """The progress so far where training goes on, with a new rule unless this is a partial fit."""
         progress = deepcopy(self._progress) if goes_on else None
@@ -238,27 +202,26 @@ class BaseMLP(ShowsNetwork, BaseEstimator):
         """Attributes of mini-batch training."""
         self._progress = progress
         self.t_ = progress.n_seen
-        self.loss_curve_ = progress.loss_curve
         self.best_loss_ = progress.best_loss
+        self.loss_ = progress.loss_curve[-1] if progress.loss_curve else np.nan
+        self._report_curves(progress)
+
+    def _report_curves(self, progress):
+        """Attributes of every training."""
+        self.loss_curve_ = progress.loss_curve
+        self.validation_loss_curve_ = progress.validation_losses
         self.validation_scores_ = progress.validation_scores
         self.best_validation_score_ = progress.best_validation_score
-        if progress.loss_curve:
-            self.loss_ = progress.loss_curve[-1]
+        if progress.best_validation_score is None and progress.validation_scores:
+            self.best_validation_score_ = max(progress.validation_scores)
 
     def _split(self, rows, y, random_state):
         """Training and validation rows, as scikit-learn splits them."""
         return train_test_split(rows, random_state=random_state, test_size=self.validation_fraction)
 
-    def _scorer(self, network, data, rows, y, sample_weight):
-        """Function that scores the network, as it stands, on some rows; NaN where an output is not finite."""
-        y = self._decode_targets(y)
-
-        def score():
-            raw = derivatives.outputs(network.topology.plan, network.parameters, data, self._predicts_from_raw, rows)
-            with np.errstate(over="ignore"):  # squares of large residuals: the score is -inf
-                return self._score(y, self._decode(raw), sample_weight) if np.isfinite(raw).all() else np.nan
-
-        return score
+    def _weigh(self, y, sample_weight):
+        """Sample weights of the loss."""
+        return sample_weight
 
     def _resolve_batch_size(self, n_samples):
         if self.batch_size == "auto":

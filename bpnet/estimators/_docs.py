@@ -36,8 +36,8 @@ PARAMETERS = """hidden_layer_sizes : int or array-like of int, default=(100,)
     nesterovs_momentum : bool, default=True
         Whether that momentum looks ahead.
     early_stopping : bool, default=False
-        Set a part of the rows aside, stop when their score no longer improves, and keep the best parameters.
-        Only 'sgd' and 'adam'.
+        Set a part of the rows aside, or take those given to `fit` as `X_val`, stop when their score no longer improves,
+        and keep the best parameters. lbfgs does so for given rows only.
     validation_fraction : float, default=0.1
         That part.
     beta_1, beta_2 : float, default=0.9 and 0.999
@@ -57,7 +57,25 @@ PARAMETERS = """hidden_layer_sizes : int or array-like of int, default=(100,)
         features and outputs of the data, whose outputs have the activation that the loss wants; or its hidden layers,
         with skip connections, masks and an activation each. In a list the output layer is added at fit and hears the
         last of them; to hear others, it ends with ``Layer(None, sources=...)``, whose size and activation are filled
-        in."""
+        in.
+    scoring : str or callable, default=None
+        What is measured on rows set aside: None is {score}, 'loss' minus the loss; or a scorer of scikit-learn's by
+        name, or a function ``scorer(estimator, X, y)``, larger being better.
+    callbacks : list of callable, default=None
+        Functions that are called after each epoch or iteration with a `bpnet.callbacks.EpochRecord`; training ends
+        when one returns True.
+    max_time : float, default=None
+        Most seconds that a fit takes, within an epoch too: that epoch's steps are taken, but it is not counted. lbfgs
+        ends after the pass over the data that is under way.
+    gradient_tol : float, default=None
+        Training ends when the Euclidean norm of the gradient of the whole objective is below it. 'sgd' and 'adam'
+        compute it after each epoch, which costs about one epoch more; lbfgs has it at hand.{class_weight}"""
+
+CLASS_WEIGHT = """
+    class_weight : dict, list of dict or 'balanced', default=None
+        Weights of the classes in the loss, times those of the samples; classes left out have weight 1. 'balanced'
+        gives all classes the same share. For several labels a list with a dict ``{0: ..., 1: ...}`` for each; the
+        weight of a row is then the product over its labels. Scores are not weighted by them."""
 
 ATTRIBUTES = """coefs_, intercepts_ : list of ndarray
         Weights (units before, units) and biases of each layer: views of the network's parameters, so writing into
@@ -68,13 +86,15 @@ ATTRIBUTES = """coefs_, intercepts_ : list of ndarray
     loss_ : float
         Objective at the end: the data term as a weighted mean over samples, plus the penalty.
     loss_curve_ : list of float
-        The same for each epoch ('sgd', 'adam').
+        The same for each epoch or iteration.
+    validation_loss_curve_ : list of float or None
+        Mean loss, without the penalty, on rows set aside, after each epoch or iteration.
     best_loss_ : float or None
         The least of them; None with early stopping.
     validation_scores_ : list of float or None
-        With early stopping, the score after each epoch: {score}.
+        Their score: {score}, or what `scoring` says. None where no rows are set aside.
     best_validation_score_ : float or None
-        The largest of them.
+        The largest of them; with early stopping that of the parameters kept.
     n_iter_ : int
         Epochs or iterations run.
     t_ : int
@@ -88,12 +108,13 @@ ATTRIBUTES = """coefs_, intercepts_ : list of ndarray
         Only where X had names for all its columns."""
 
 
-def share_docs(score):
+def share_docs(score, class_weight=""):
     """Class decorator: fill {PARAMETERS} and {ATTRIBUTES} into the docstring."""
 
     def fill(cls):
         attributes = ATTRIBUTES.replace("{score}", score)
-        cls.__doc__ = cls.__doc__.replace("{PARAMETERS}", PARAMETERS).replace("{ATTRIBUTES}", attributes)
+        parameters = PARAMETERS.replace("{score}", score).replace("{class_weight}", class_weight)
+        cls.__doc__ = cls.__doc__.replace("{PARAMETERS}", parameters).replace("{ATTRIBUTES}", attributes)
         return cls
 
     return fill

@@ -5,18 +5,20 @@ import numpy as np
 from sklearn.base import ClassifierMixin, _fit_context
 from sklearn.metrics import accuracy_score
 from sklearn.preprocessing import LabelBinarizer
+from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import _check_partial_fit_first_call, type_of_target, unique_labels
 from sklearn.utils.validation import column_or_1d
 
 from bpnet._core.activations import apply
 from bpnet.estimators._base import BaseMLP
-from bpnet.estimators._docs import share_docs
+from bpnet.estimators._class_weight import class_factors, weigh
+from bpnet.estimators._docs import CLASS_WEIGHT, share_docs
 from bpnet.estimators._split import stratified_split
 from bpnet.losses import log_logistic, log_softmax
 
 
-@share_docs(score="accuracy")
+@share_docs(score="accuracy", class_weight=CLASS_WEIGHT)
 class MLPClassifier(ClassifierMixin, BaseMLP):
     """Multilayer perceptron classifier, trained by back-propagation on the log-loss.
 
@@ -58,6 +60,10 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
     True
     """
 
+    _parameter_constraints: dict = {
+        **BaseMLP._parameter_constraints,
+        "class_weight": [dict, list, StrOptions({"balanced"}), None],
+    }
     loss = "log_loss"
     _y_numeric = False
     _predicts_from_raw = True
@@ -90,6 +96,11 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         max_fun=15000,
         n_jobs=None,
         topology=None,
+        scoring=None,
+        callbacks=None,
+        max_time=None,
+        gradient_tol=None,
+        class_weight=None,
     ):
         self.hidden_layer_sizes = hidden_layer_sizes
         self.activation = activation
@@ -116,6 +127,11 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         self.max_fun = max_fun
         self.n_jobs = n_jobs
         self.topology = topology
+        self.scoring = scoring
+        self.callbacks = callbacks
+        self.max_time = max_time
+        self.gradient_tol = gradient_tol
+        self.class_weight = class_weight
 
     def predict(self, X):
         """Predicted classes.
@@ -216,11 +232,27 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         """
         return self._learn(X, y, sample_weight, incremental=True, classes=classes)
 
-    def _fit(self, X, y, sample_weight, incremental, classes=None):
+    def _fit(self, X, y, sample_weight, incremental, given=(None, None, None), tasks=None, classes=None):
         if incremental and _check_partial_fit_first_call(self, classes):
             self._label_binarizer = LabelBinarizer()
             self._label_binarizer.fit(y if type_of_target(y).startswith("multilabel") else classes)
-        super()._fit(X, y, sample_weight, incremental)
+        super()._fit(X, y, sample_weight, incremental, given, tasks)
+
+    def _validate(self, X, y, sample_weight, goes_on, incremental):
+        X, y, sample_weight = super()._validate(X, y, sample_weight, goes_on, incremental)
+        self._class_factors = None
+        if self.class_weight is not None:
+            if incremental and isinstance(self.class_weight, str):
+                raise ValueError(
+                    "class_weight 'balanced' needs all rows, and partial_fit sees a part: expected a dict, for example "
+                    "from sklearn.utils.class_weight.compute_class_weight"
+                )
+            self._class_factors = class_factors(self.class_weight, y, self.classes_, sample_weight)
+        return X, y, sample_weight
+
+    def _weigh(self, y, sample_weight):
+        factors = self._class_factors
+        return sample_weight if factors is None else weigh(y, factors, sample_weight)
 
     def _encode(self, y, dtype, goes_on, incremental):
         """Class numbers as int32; or for several labels a matrix of zeros and ones of the type of X."""
@@ -231,6 +263,20 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
             self.classes_ = self._label_binarizer.classes_
         else:
             self._check_classes(y)
+        return self._number(y, dtype)
+
+    def _encode_validation(self, y, dtype):
+        y = column_or_1d(y, warn=True) if y.ndim == 2 and y.shape[1] == 1 else y
+        if type_of_target(y).startswith("multilabel") != self._multilabel:
+            raise ValueError("expected y as in training: either one label per sample or several, got the other")
+        if y.ndim == 2:
+            return y.astype(dtype, order="C")
+        labels = np.unique(y)
+        if unseen := set(labels.tolist()) - set(self.classes_.tolist()):
+            raise ValueError(f"expected classes seen in training, {self.classes_}, got {sorted(unseen)} besides")
+        return self._number(y.astype(self.classes_.dtype), dtype)
+
+    def _number(self, y, dtype):
         if self._multilabel:
             return self._label_binarizer.transform(y).astype(bool).astype(dtype, order="C")
         return np.searchsorted(self.classes_, y).astype(np.int32)

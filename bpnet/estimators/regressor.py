@@ -91,6 +91,10 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         max_fun=15000,
         n_jobs=None,
         topology=None,
+        scoring=None,
+        callbacks=None,
+        max_time=None,
+        gradient_tol=None,
     ):
         self.loss = loss
         self.hidden_layer_sizes = hidden_layer_sizes
@@ -118,6 +122,10 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         self.max_fun = max_fun
         self.n_jobs = n_jobs
         self.topology = topology
+        self.scoring = scoring
+        self.callbacks = callbacks
+        self.max_time = max_time
+        self.gradient_tol = gradient_tol
 
     def predict(self, X):
         """Predicted targets.
@@ -178,6 +186,9 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         if self.loss == "poisson" and y.min() < 0:
             raise ValueError(f"loss 'poisson' expects targets of at least 0 in y, got {y.min()}")
         return y
+
+    def _encode_validation(self, y, dtype):
+        return self._encode(y, dtype, goes_on=True, incremental=False)
 
     def _decode(self, z):
         return z.ravel() if z.shape[1] == 1 else z

@@ -2,13 +2,20 @@
 """L-BFGS on the whole data set, by SciPy."""
 
 import warnings
+from time import monotonic
 from types import SimpleNamespace
 
 import numpy as np
 from scipy.optimize import minimize
 
 
-def lbfgs(objective, w, *, max_iter, max_fun, tol, verbose=False, loss_scale=1.0):
+class _Ended(Exception):  # noqa: N818 it is no error
+    """Ends the search from within what SciPy calls, with the status and the message of its result."""
+
+
+def lbfgs(
+    objective, w, *, max_iter, max_fun, tol, verbose=False, loss_scale=1.0, loss_curve=None, watch=None, until=np.inf
+):
     """Minimise an objective from w.
 
     Parameters
@@ -25,6 +32,15 @@ def lbfgs(objective, w, *, max_iter, max_fun, tol, verbose=False, loss_scale=1.0
     loss_scale : float, default=1.0
         Factor of the data term in the value reported.
 
+    loss_curve : list, optional
+        The value reported of each iteration is appended to it.
+    watch : object, optional
+        Its `begins()` is called before each iteration, and `reached(n_iter, x, gradient)` after it, with the gradient
+        there: true ends the search with this iterate, as converged.
+    until : float, optional
+        Time of `time.monotonic` from which on the objective is not computed any more; the search ends with the last
+        iterate, as not converged.
+
     Returns
     -------
     result : scipy.optimize.OptimizeResult
@@ -37,26 +53,52 @@ def lbfgs(objective, w, *, max_iter, max_fun, tol, verbose=False, loss_scale=1.0
         On Ctrl-C, which ends the search with the last iterate: at once, without another pass over the data.
     """
     reached = SimpleNamespace(x=w.astype(np.float64), fun=np.nan, nit=0, status=0, message="interrupted")
+    last = SimpleNamespace(x=None, gradient=None)
+    loss_curve = [] if loss_curve is None else loss_curve
+
+    def evaluate(x):
+        if monotonic() >= until:
+            raise _Ended(1, "STOP: MAX_TIME REACHED")
+        value, last.gradient = objective.value_and_gradient(x)
+        last.x = x.copy() if watch is not None else None
+        return value, last.gradient
+
+    def loss(x, value):
+        penalty = objective.penalty(x)
+        return loss_scale * (float(value) - penalty) + penalty
 
     def record(intermediate_result):
-        reached.x, reached.fun = intermediate_result.x.copy(), float(intermediate_result.fun)
+        x = reached.x = intermediate_result.x.copy()
+        reached.fun = float(intermediate_result.fun)
         reached.nit += 1
+        loss_curve.append(loss(x, reached.fun))
         if verbose:
             print(f"Iteration {reached.nit}, loss = {intermediate_result.fun:.8f}")
+        if watch is not None:
+            # SciPy has computed the gradient there, as a rule last of all.
+            gradient = last.gradient if np.array_equal(last.x, x) else objective.value_and_gradient(x)[1]
+            if watch.reached(reached.nit, x, gradient):
+                raise _Ended(0, "STOP: ENDED BY WHO WATCHED")
+            if reached.nit < max_iter:
+                watch.begins()
 
     try:
+        if watch is not None:
+            watch.begins()
         result = minimize(
-            objective.value_and_gradient,
+            evaluate,
             reached.x,
             method="L-BFGS-B",
             jac=True,
             callback=record,
             options={"maxiter": max_iter, "maxfun": max_fun, "gtol": tol},
         )
+    except _Ended as ended:
+        result = reached
+        result.status, result.message = ended.args
     except KeyboardInterrupt:
         warnings.warn("Training interrupted by user.", stacklevel=2)
         result = reached
-    penalty = objective.penalty(result.x)
-    result.loss = loss_scale * (float(result.fun) - penalty) + penalty
+    result.loss = loss(result.x, result.fun)
     result.x = result.x.astype(w.dtype)
     return result

@@ -3,6 +3,7 @@
 
 import warnings
 from dataclasses import dataclass, field
+from time import monotonic
 from typing import Any
 
 import numpy as np
@@ -24,18 +25,24 @@ class Progress:
     best_parameters: np.ndarray | None = None
     n_stagnant: int = 0
     n_seen: int = 0
+    validation_losses: Any = None
+    judged_by: Any = None
+    last_of_ties: bool = False
 
-    def watch_validation(self, w):
+    def watch_validation(self, w, judged_by=None):
         """Judge by a validation score from now on, and keep the parameters of the best."""
         if self.validation_scores is None:
-            self.validation_scores, self.best_validation_score, self.best_parameters = [], -np.inf, w.copy()
+            self.validation_scores = []
+        if self.best_parameters is None or judged_by != self.judged_by:
+            # Scores of another kind cannot be compared with those of an earlier fit.
+            self.best_validation_score, self.best_parameters, self.judged_by = -np.inf, w.copy(), judged_by
             self.best_loss = None
 
     def judge_score(self, score, tol, w):
         """Note a validation score; one that is not a number counts as no stagnation, but never as the best."""
         self.validation_scores.append(score)
         self.n_stagnant = self.n_stagnant + 1 if score < self.best_validation_score + tol else 0
-        if score > self.best_validation_score:
+        if score > self.best_validation_score or (self.last_of_ties and score == self.best_validation_score):
             self.best_validation_score = score
             self.best_parameters = w.copy()
 
@@ -48,7 +55,7 @@ class Progress:
 
 def stochastic(
     epoch, w, progress, order, *, random_state, shuffle, max_iter, tol, n_iter_no_change, loss_scale=1.0, score=None,
-    verbose=False,
+    verbose=False, watch=None, until=np.inf, n_iter=0,
 ):  # fmt: skip
     """Run epochs until nothing improves, or max_iter of them.
 
@@ -74,27 +81,39 @@ def stochastic(
     score : callable, optional
         Gives the validation score of w; without it the training loss decides.
     verbose : bool
+    watch : object, optional
+        Its `begins()` is called before each epoch; `ended(n_iter, rate, stops)` after it, when all is ready for the
+        next one, with the learning rate it ran at and whether training stops: true ends the training.
+    until : float, optional
+        Time of `time.monotonic` at which training ends, if need be within an epoch. That one is not counted, but its
+        steps are taken.
+    n_iter : int, default=0
+        Epochs run before, by a training that this one resumes.
 
     Returns
     -------
     n_iter : int
         Epochs run.
     converged : bool
-        False where max_iter ended the training.
+        False where max_iter or time ended the training.
 
     Raises
     ------
     ValueError
         When the parameters are no longer finite. With a validation score the training goes on: the best are kept.
     """
-    n_iter = 0
     if score is not None:
-        progress.watch_validation(w)
+        progress.watch_validation(w, progress.judged_by)
     try:
-        while n_iter < max_iter:
+        while n_iter < max_iter and monotonic() < until:
+            if watch is not None:
+                watch.begins()
             if shuffle:
                 shuffle_rows(random_state, order)
-            run_epoch(epoch, order)
+            if not run_epoch(epoch, order, until):
+                progress.n_seen += epoch.n_learnt
+                break
+            rate = progress.rule.rate
             n_iter += 1
             progress.n_seen += len(order)
             progress.loss_curve.append((loss_scale * epoch.data_loss + epoch.penalty) / len(order))
@@ -109,7 +128,8 @@ def stochastic(
                 if verbose:
                     print(f"Validation score: {progress.validation_scores[-1]:f}")
             progress.schedule.epoch_ended(progress.rule, progress.n_seen)
-            if progress.n_stagnant > n_iter_no_change and _stops(progress, tol, n_iter_no_change, score, verbose):
+            stops = progress.n_stagnant > n_iter_no_change and _stops(progress, tol, n_iter_no_change, score, verbose)
+            if (watch is not None and watch.ended(n_iter, rate, stops)) or stops:
                 return n_iter, True
     except KeyboardInterrupt:
         warnings.warn("Training interrupted by user.", stacklevel=2)

@@ -89,7 +89,8 @@ cdef class Epoch:
     cdef void* g
     cdef double* penalties               # of each piece: summed over the batches done
     cdef const Py_ssize_t* order
-    cdef Py_ssize_t batch_size, n_rows
+    cdef readonly Py_ssize_t batch_size
+    cdef Py_ssize_t n_rows
     cdef double alpha
     cdef bint mean, is_float
     cdef bpnet_team team
@@ -144,6 +145,13 @@ cdef class Epoch:
     def penalty(self):
         """Sum of the penalties over the batches done, as for `data_loss`."""
         return float(self._penalties.sum())
+
+    @property
+    def n_learnt(self):
+        """Rows of this epoch whose batches are done: a multiple of the batch size, or all."""
+        if self.position == self.n_rows:
+            return self.position
+        return self.position - self.position % self.batch_size
 
     def begin(self, order=None):
         """Start an epoch over the rows `order` (contiguous intp; None: all rows as they stand).

@@ -1,0 +1,127 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""A learning rate for an estimator and its data: the range test."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from bpnet._core.data import Data
+from bpnet._core.shuffling import shuffle_rows
+from bpnet._threads import one_blas_thread
+from bpnet._validation import as_csr
+from bpnet.training import run_epoch
+
+#: Share of the past in the moving average of the losses: some twenty batches count.
+MEMORY = 0.95
+#: Steps before the average has settled.
+SETTLED = 10
+
+
+@dataclass(frozen=True, eq=False)
+class LearningRateSearch:
+    """What `find_learning_rate` has seen.
+
+    Attributes
+    ----------
+    rates, losses : ndarray of shape (n_steps,)
+        Learning rate of each step, and the loss of its batch before it.
+    smoothed : ndarray of shape (n_steps,)
+        Moving averages of the losses.
+    suggestion : float
+        The rate at which the smoothed loss falls fastest for each factor in the rate.
+    """
+
+    rates: np.ndarray
+    losses: np.ndarray
+    smoothed: np.ndarray
+    suggestion: float
+
+
+def find_learning_rate(
+    estimator, X, y, sample_weight=None, *, min_rate=1e-6, max_rate=10.0, n_steps=200, random_state=None
+):
+    """Smith's range test: train for some batches while the rate grows, and see where the loss falls fastest.
+
+    The rate grows by the same factor at each step, from `min_rate` on; the test ends at `max_rate`, or where the
+    smoothed loss is four times its least. Estimator and data are left as they are.
+
+    Parameters
+    ----------
+    estimator : MLPRegressor or MLPClassifier
+        With solver 'sgd' or 'adam'; fitted or not.
+    X, y, sample_weight
+        As for its `fit`. A set smaller than `n_steps` batches is gone through several times.
+    min_rate, max_rate : float
+    n_steps : int, default=200
+        At least 10.
+    random_state : int, RandomState instance or None, default=None
+        Of starting weights and batches; None is the estimator's own.
+
+    Returns
+    -------
+    LearningRateSearch
+
+    Notes
+    -----
+    Costs `n_steps` steps of training. L. N. Smith, "Cyclical learning rates for training neural networks" (2017), has
+    the test; moving averages, end and suggestion are those that fast.ai made customary.
+
+    Examples
+    --------
+    >>> from bpnet import MLPClassifier
+    >>> from bpnet.callbacks import find_learning_rate
+    >>> from sklearn.datasets import load_digits
+    >>> X, y = load_digits(return_X_y=True)
+    >>> search = find_learning_rate(MLPClassifier(random_state=0), X / 16, y)
+    >>> 1e-3 < search.suggestion < 1e-1
+    True
+    """
+    from sklearn.base import clone
+    from sklearn.utils import check_random_state
+
+    if estimator.solver == "lbfgs":
+        raise ValueError("expected a solver with a learning rate, 'sgd' or 'adam', got 'lbfgs'")
+    if not 0 < min_rate < max_rate or n_steps < 10:
+        raise ValueError(
+            f"expected 0 < min_rate < max_rate and n_steps of at least 10, got {min_rate}, {max_rate} and {n_steps}"
+        )
+    draft = clone(estimator)
+    draft._validate_params()
+    random_state = check_random_state(draft.random_state if random_state is None else random_state)
+    rates = np.geomspace(min_rate, max_rate, n_steps)
+    losses, averages, average = [], [], 0.0
+    with one_blas_thread():
+        for k, loss in enumerate(_batch_losses(draft, X, y, sample_weight, rates, random_state)):
+            average = MEMORY * average + (1 - MEMORY) * loss
+            losses.append(loss)
+            averages.append(average / (1 - MEMORY ** (k + 1)))  # as if it had not begun at zero
+            if not averages[-1] <= 4 * min(averages) and k >= SETTLED:
+                break
+    rates, smoothed = rates[: len(losses)], np.array(averages)
+    # One step that leads to a NaN, at the end, is no descent.
+    slopes = np.diff(smoothed[SETTLED - 1 :])
+    steepest = int(np.argmin(np.where(np.isnan(slopes), np.inf, slopes))) if len(slopes) else 0
+    return LearningRateSearch(rates, np.array(losses), smoothed, float(rates[min(SETTLED + steepest, len(rates)) - 1]))
+
+
+def _batch_losses(draft, X, y, sample_weight, rates, random_state):
+    """The loss of one batch after the other, before its step at the next rate."""
+    from bpnet.estimators._solve import make_epoch
+
+    X, y, sample_weight = draft._validate(X, y, sample_weight, goes_on=False, incremental=False)
+    network = draft._build(X, y, random_state, goes_on=False)
+    weight = draft._weigh(y, sample_weight)
+    inputs = as_csr(X, X.shape[1], X.dtype) if hasattr(X, "tocsr") else X
+    data = Data(network.topology.plan, inputs, y, None if weight is None else weight.astype(X.dtype))
+    rule = draft._resume(network.parameters, goes_on=False, incremental=False).rule
+    epoch = make_epoch(draft, network, data, rule, data.n_rows)
+    order, start = np.arange(data.n_rows), data.n_rows
+    for rate in rates:
+        if start + epoch.batch_size > data.n_rows:  # the rest of an epoch is no whole batch, and noisier
+            shuffle_rows(random_state, order)
+            start = 0
+        batch = order[start : start + epoch.batch_size]
+        start += epoch.batch_size
+        rule.rate = rate
+        run_epoch(epoch, batch)
+        yield (draft._loss_scale() * epoch.data_loss + epoch.penalty) / len(batch)

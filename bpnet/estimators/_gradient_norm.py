@@ -1,0 +1,36 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The norm that `gradient_tol` is compared with in mini-batch training."""
+
+from math import ceil
+
+import numpy as np
+
+from bpnet._core.data import Data
+from bpnet.objective import Objective
+
+
+def gradient_norm(network, job, rows, alpha, batch_size):
+    """Function that gives the Euclidean norm of the gradient of what mini-batch training minimises, over all rows.
+
+    That is (sum_n s_n E_n + b alpha / 2 |w|^2) / sum_n s_n, with the penalty counted once for each of the b batches,
+    as their steps do. One call costs a sweep over the data forth and back, about as much as an epoch.
+
+    Parameters
+    ----------
+    network : Network
+    job : Job
+        With the data, which are not copied.
+    rows : ndarray of intp
+        Those trained on.
+    alpha : float
+    batch_size : int
+    """
+    y, weight = job.y, job.weight
+    if weight is not None or len(rows) < len(y):
+        inside = np.zeros(len(y), network.dtype)
+        inside[rows] = 1 if weight is None else weight[rows]
+        weight = inside
+    total_weight = len(y) if weight is None else float(weight.sum(dtype=np.float64))
+    data = Data(network.topology.plan, job.inputs, y, weight)
+    objective = Objective(network, data, total_weight, alpha * ceil(len(rows) / batch_size))
+    return lambda: float(np.linalg.norm(objective.value_and_gradient(network.parameters)[1]))

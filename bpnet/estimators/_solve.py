@@ -1,0 +1,131 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The two ways to fit a network: full batches by L-BFGS, and mini-batches epoch by epoch."""
+
+import warnings
+
+import numpy as np
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.utils.optimize import _check_optimize_result
+
+from bpnet._core.data import Data
+from bpnet._core.epoch import Epoch
+from bpnet._threads import count_threads
+from bpnet.estimators._gradient_norm import gradient_norm
+from bpnet.estimators._standing import Standing
+from bpnet.estimators._validation_set import ValidationSet
+from bpnet.objective import Objective
+from bpnet.optimizers.lbfgs import lbfgs
+from bpnet.optimizers.stochastic import Progress, stochastic
+
+
+def fit_lbfgs(estimator, network, job, random_state):
+    """L-BFGS. Early stopping goes by a given validation set only: without one it is ignored, as in scikit-learn."""
+    data = Data(network.topology.plan, job.inputs, job.y, job.weight)
+    total_weight = data.n_rows if job.weight is None else float(job.weight.sum(dtype=np.float64))
+    progress = Progress(None, None)
+    validation = None if job.given is None else ValidationSet.given(estimator, network, job.given)
+    stops_early = estimator.early_stopping and validation is not None
+    if validation is not None:
+        validation.watch(progress, stops_early)
+    with job.monitor(estimator, network, progress, validation, judges=stops_early) as monitor:
+        result = lbfgs(
+            Objective(network, data, total_weight, estimator.alpha),
+            network.parameters,
+            max_iter=estimator.max_iter,
+            max_fun=estimator.max_fun,
+            tol=estimator.tol,
+            verbose=estimator.verbose,
+            loss_scale=estimator._loss_scale(),
+            loss_curve=progress.loss_curve,
+            watch=monitor if monitor.is_needed else None,
+            until=job.until(estimator),
+        )
+    network.parameters = progress.best_parameters if stops_early else result.x
+    estimator.n_iter_, estimator.loss_ = _check_optimize_result("lbfgs", result, estimator.max_iter), result.loss
+    estimator._report_curves(progress)
+
+
+def fit_stochastic(estimator, network, job, random_state):
+    """Gradient descent or Adam, or what is left of them where an interrupted training is resumed."""
+    early, incremental = estimator.early_stopping, job.incremental
+    if early and incremental:
+        raise ValueError("partial_fit does not support early_stopping=True")
+    w = network.parameters
+    standing = job.interrupted() or _start(estimator, w, job, random_state)
+    w[:], standing.w = standing.w, w
+    progress, train = standing.progress, standing.order
+    data = Data(network.topology.plan, job.inputs, job.y, job.weight)
+    validation = _set_aside(estimator, network, job, data, standing.rows_set_aside)
+    if validation is not None:
+        validation.watch(progress, early)
+    epoch = make_epoch(estimator, network, data, progress.rule, len(train))
+    # With early stopping the optimizer itself asks for the score.
+    with job.monitor(estimator, network, progress, None if early else validation) as monitor:
+        monitor.standing = None if incremental else standing
+        if estimator.gradient_tol is not None:
+            monitor.gradient_norm = gradient_norm(network, job, train, estimator.alpha, epoch.batch_size)
+        estimator.n_iter_, converged = stochastic(
+            epoch,
+            w,
+            progress,
+            train,
+            random_state=standing.random_state,
+            shuffle=estimator.shuffle,
+            max_iter=1 if incremental else standing.n_iter if standing.stops else estimator.max_iter,
+            tol=estimator.tol,
+            n_iter_no_change=estimator.n_iter_no_change,
+            loss_scale=estimator._loss_scale(),
+            score=validation.measure if early else None,
+            verbose=estimator.verbose,
+            watch=monitor if monitor.is_needed else None,
+            until=job.until(estimator),
+            n_iter=standing.n_iter,
+        )
+    if not (converged or standing.stops or incremental):
+        _warn(estimator)
+    if early:
+        network.parameters = progress.best_parameters
+    estimator._report(progress)
+
+
+def make_epoch(estimator, network, data, rule, n_rows):
+    """The compiled epoch of an estimator, bound to the network's parameters."""
+    return Epoch(
+        network.topology.plan, network._loss, network._reads_raw, data, network.parameters, rule,
+        estimator._resolve_batch_size(n_rows), estimator.alpha, n_threads=count_threads(estimator.n_jobs),
+    )  # fmt: skip
+
+
+def _start(estimator, w, job, random_state):
+    """Where a training begins: all rows, or what a split leaves for training."""
+    progress, train, aside = estimator._resume(w, job.goes_on, job.incremental), np.arange(len(job.y)), None
+    if estimator.early_stopping and job.given is None:
+        train, aside = estimator._split(train, job.y, random_state)
+        if len(aside) < 2:
+            raise ValueError(
+                "The validation set is too small. Increase 'validation_fraction' or the size of your dataset."
+            )
+        if job.weight is not None and not (job.weight[train].any() and job.weight[aside].any()):
+            raise ValueError("expected weights above 0 among the rows set aside and among those left for training")
+    return Standing(w, progress, train, aside, random_state)
+
+
+def _set_aside(estimator, network, job, data, rows):
+    """The rows that are not trained on, or None where there are none."""
+    if job.given is not None:
+        return ValidationSet.given(estimator, network, job.given)
+    if rows is None:
+        return None
+    weight = None if job.sample_weight is None else job.sample_weight[rows]
+    return ValidationSet(estimator, network, job.X, job.y[rows], weight, data, rows)
+
+
+def _warn(estimator):
+    """Training has ended before it converged."""
+    if estimator.n_iter_ >= estimator.max_iter:
+        reached = f"Maximum iterations ({estimator.max_iter}) reached"
+    else:
+        reached = f"max_time ({estimator.max_time} seconds) reached"
+    warnings.warn(
+        f"Stochastic Optimizer: {reached} and the optimization hasn't converged yet.", ConvergenceWarning, stacklevel=2
+    )

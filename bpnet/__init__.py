@@ -18,7 +18,7 @@ _HOME = {
 }
 
 # Modules that are reached as `bpnet.name` without an import of their own.
-_MODULES = ("diagnostics",)
+_MODULES = ("diagnostics", "initializers", "schedules")
 
 __all__ = [
     "Layer",

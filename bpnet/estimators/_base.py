@@ -23,14 +23,22 @@ from bpnet._core.epoch import Epoch
 from bpnet._core.plan import aligned
 from bpnet._threads import count_threads, one_blas_thread
 from bpnet._validation import as_csr
+from bpnet.estimators._options import (
+    check_solver_options,
+    epoch_options,
+    lbfgs_variables,
+    make_rule,
+    make_schedule,
+    set_start,
+)
 from bpnet.estimators._topology import bind
 from bpnet.network import Network
 from bpnet.objective import Objective
 from bpnet.optimizers.lbfgs import lbfgs
 from bpnet.optimizers.stochastic import Progress, stochastic
-from bpnet.schedules import Adaptive, Constant, InverseScaling
+from bpnet.schedules import PLANS
 from bpnet.topology import Topology
-from bpnet.training import RULES, check_finite
+from bpnet.training import check_finite
 
 
 class BaseMLP(BaseEstimator):
@@ -39,10 +47,10 @@ class BaseMLP(BaseEstimator):
     _parameter_constraints: dict = {
         "hidden_layer_sizes": ["array-like", Interval(Integral, 1, None, closed="left")],
         "activation": [StrOptions({"identity", "logistic", "tanh", "relu"})],
-        "solver": [StrOptions({"lbfgs", "sgd", "adam"})],
+        "solver": [StrOptions({"lbfgs", "sgd", "adam", "rmsprop", "rprop"})],
         "alpha": [Interval(Real, 0, None, closed="left")],
         "batch_size": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
-        "learning_rate": [StrOptions({"constant", "invscaling", "adaptive"})],
+        "learning_rate": [StrOptions({"constant", "invscaling", "adaptive", *PLANS}), callable],
         "learning_rate_init": [Interval(Real, 0, None, closed="neither")],
         "power_t": [Interval(Real, 0, None, closed="left")],
         "max_iter": [Interval(Integral, 1, None, closed="left")],
@@ -62,6 +70,13 @@ class BaseMLP(BaseEstimator):
         "max_fun": [Interval(Integral, 1, None, closed="left")],
         "n_jobs": [Integral, None],
         "topology": [Topology, list, tuple, None],
+        "initializer": [StrOptions(set(initializers.NAMES)), callable, None],
+        "dropout": [Interval(Real, 0, 1, closed="left"), "array-like"],
+        "input_dropout": [Interval(Real, 0, 1, closed="left")],
+        "alpha_l1": [Interval(Real, 0, None, closed="left")],
+        "weight_decay": [Interval(Real, 0, None, closed="left")],
+        "max_gradient_norm": [Interval(Real, 0, None, closed="neither"), None],
+        "frozen": [str, Integral, "array-like", None],
     }
 
     @classmethod
@@ -71,7 +86,7 @@ class BaseMLP(BaseEstimator):
         return super()._get_param_names()
 
     @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X, y, sample_weight=None):
+    def fit(self, X, y, sample_weight=None, *, coef_init=None, intercept_init=None):
         """Fit the network to data.
 
         Nothing of an earlier fit is lost if this one fails.
@@ -83,12 +98,15 @@ class BaseMLP(BaseEstimator):
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
         sample_weight : array-like of shape (n_samples,), default=None
             At least 0, not all 0.
+        coef_init, intercept_init : list of array-like, default=None
+            Weights and biases to begin with, in the form of `coefs_` and `intercepts_`; those left out begin as ever.
 
         Returns
         -------
         self : object
         """
-        return self._learn(X, y, sample_weight, incremental=False)
+        start = {"coef_init": coef_init, "intercept_init": intercept_init}
+        return self._learn(X, y, sample_weight, incremental=False, **start)
 
     def _learn(self, X, y, sample_weight, incremental, **more):
         """Fit a draft of the estimator and, if all went well, take over what it has learnt in one step."""
@@ -98,11 +116,13 @@ class BaseMLP(BaseEstimator):
         self.__dict__ = draft.__dict__
         return self
 
-    def _fit(self, X, y, sample_weight, incremental):
+    def _fit(self, X, y, sample_weight, incremental, coef_init=None, intercept_init=None):
         goes_on = hasattr(self, "network_") and (self.warm_start or incremental)
+        check_solver_options(self)
         X, y, sample_weight = self._validate(X, y, sample_weight, goes_on, incremental)
         random_state = check_random_state(self.random_state)
         network = self._build(X, y, random_state, goes_on)
+        set_start(network, coef_init, intercept_init)
         X = as_csr(X, X.shape[1], X.dtype) if hasattr(X, "tocsr") else X
         data = Data(network.topology.plan, X, y, sample_weight)
         with one_blas_thread():
@@ -152,9 +172,15 @@ class BaseMLP(BaseEstimator):
         else:
             # One factor for all layers, the output's too: that is scikit-learn's rule.
             factor = None if self.topology is not None else 2.0 if self.activation == "logistic" else 6.0
-            w = aligned(initializers.glorot_uniform(topology, random_state, factor), X.dtype)
+            if self.initializer is None:
+                w = aligned(initializers.glorot_uniform(topology, random_state, factor), X.dtype)
+            else:
+                w = aligned(initializers.draw(self.initializer, topology, random_state), X.dtype)
             self.n_iter_, self.t_, self._progress = 0, 0, None
-        return Network.from_parameters(topology, w, self.loss)
+        network = Network.from_parameters(topology, w, self.loss)
+        if self.initializer == "lsuv" and not goes_on:
+            initializers.scale_to_data(network, X)
+        return network
 
     def _fit_lbfgs(self, network, data, sample_weight):
         total_weight = data.n_rows if sample_weight is None else float(sample_weight.sum(dtype=np.float64))
@@ -166,6 +192,7 @@ class BaseMLP(BaseEstimator):
             tol=self.tol,
             verbose=self.verbose,
             loss_scale=self._loss_scale(),
+            variables=lbfgs_variables(self, network, total_weight),
         )
         network.parameters = result.x
         self.n_iter_, self.loss_ = _check_optimize_result("lbfgs", result, self.max_iter), result.loss
@@ -187,6 +214,7 @@ class BaseMLP(BaseEstimator):
         epoch = Epoch(
             network.topology.plan, network._loss, network._reads_raw, data, w, progress.rule,
             self._resolve_batch_size(len(train)), self.alpha, n_threads=count_threads(self.n_jobs),
+            **epoch_options(self, network, progress, random_state),
         )  # fmt: skip
         self.n_iter_, converged = stochastic(
             epoch,
@@ -217,17 +245,7 @@ class BaseMLP(BaseEstimator):
         """The progress so far where training goes on, with a new rule unless this is a partial fit."""
         progress = deepcopy(self._progress) if goes_on else None
         if progress is None or not incremental:
-            settings = (
-                {"momentum": self.momentum, "nesterov": self.nesterovs_momentum}
-                if self.solver == "sgd"
-                else {"beta_1": self.beta_1, "beta_2": self.beta_2, "epsilon": self.epsilon}
-            )
-            rule = RULES[self.solver](len(w), w.dtype, self.learning_rate_init, **settings)
-            schedule = Constant()
-            if self.solver == "sgd" and self.learning_rate == "invscaling":
-                schedule = InverseScaling(self.learning_rate_init, self.power_t)
-            elif self.solver == "sgd" and self.learning_rate == "adaptive":
-                schedule = Adaptive()
+            rule, schedule = make_rule(self, w), make_schedule(self)
             progress = progress or Progress(rule, schedule)
             progress.rule, progress.schedule = rule, schedule
         return progress
@@ -260,7 +278,11 @@ class BaseMLP(BaseEstimator):
 
     def _resolve_batch_size(self, n_samples):
         if self.batch_size == "auto":
-            return min(200, n_samples)
+            return n_samples if self.solver == "rprop" else min(200, n_samples)
+        if self.solver == "rprop" and self.batch_size < n_samples:
+            raise ValueError(
+                f"'rprop' works on all {n_samples} rows at once: expected batch_size='auto', got {self.batch_size}"
+            )
         if self.batch_size > n_samples:
             warnings.warn(
                 "Got `batch_size` less than 1 or larger than sample size. It is going to be clipped", stacklevel=2

@@ -90,6 +90,13 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         max_fun=15000,
         n_jobs=None,
         topology=None,
+        initializer=None,
+        dropout=0.0,
+        input_dropout=0.0,
+        alpha_l1=0.0,
+        weight_decay=0.0,
+        max_gradient_norm=None,
+        frozen=None,
     ):
         self.hidden_layer_sizes = hidden_layer_sizes
         self.activation = activation
@@ -116,6 +123,13 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         self.max_fun = max_fun
         self.n_jobs = n_jobs
         self.topology = topology
+        self.initializer = initializer
+        self.dropout = dropout
+        self.input_dropout = input_dropout
+        self.alpha_l1 = alpha_l1
+        self.weight_decay = weight_decay
+        self.max_gradient_norm = max_gradient_norm
+        self.frozen = frozen
 
     def predict(self, X):
         """Predicted classes.
@@ -216,11 +230,11 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         """
         return self._learn(X, y, sample_weight, incremental=True, classes=classes)
 
-    def _fit(self, X, y, sample_weight, incremental, classes=None):
+    def _fit(self, X, y, sample_weight, incremental, classes=None, **start):
         if incremental and _check_partial_fit_first_call(self, classes):
             self._label_binarizer = LabelBinarizer()
             self._label_binarizer.fit(y if type_of_target(y).startswith("multilabel") else classes)
-        super()._fit(X, y, sample_weight, incremental)
+        super()._fit(X, y, sample_weight, incremental, **start)
 
     def _encode(self, y, dtype, goes_on, incremental):
         """Class numbers as int32; or for several labels a matrix of zeros and ones of the type of X."""

@@ -8,7 +8,7 @@ import numpy as np
 from scipy.optimize import minimize
 
 
-def lbfgs(objective, w, *, max_iter, max_fun, tol, verbose=False, loss_scale=1.0):
+def lbfgs(objective, w, *, max_iter, max_fun, tol, verbose=False, loss_scale=1.0, variables=None):
     """Minimise an objective from w.
 
     Parameters
@@ -24,6 +24,8 @@ def lbfgs(objective, w, *, max_iter, max_fun, tol, verbose=False, loss_scale=1.0
         Print a line for each iteration.
     loss_scale : float, default=1.0
         Factor of the data term in the value reported.
+    variables : Variables, optional
+        What moves in place of w.
 
     Returns
     -------
@@ -36,7 +38,10 @@ def lbfgs(objective, w, *, max_iter, max_fun, tol, verbose=False, loss_scale=1.0
     UserWarning
         On Ctrl-C, which ends the search with the last iterate: at once, without another pass over the data.
     """
-    reached = SimpleNamespace(x=w.astype(np.float64), fun=np.nan, nit=0, status=0, message="interrupted")
+    function, start, bounds = objective.value_and_gradient, w.astype(np.float64), None
+    if variables is not None:
+        function, start, bounds = variables.objective(function), variables.start(), variables.bounds()
+    reached = SimpleNamespace(x=start, fun=np.nan, nit=0, status=0, message="interrupted")
 
     def record(intermediate_result):
         reached.x, reached.fun = intermediate_result.x.copy(), float(intermediate_result.fun)
@@ -46,17 +51,21 @@ def lbfgs(objective, w, *, max_iter, max_fun, tol, verbose=False, loss_scale=1.0
 
     try:
         result = minimize(
-            objective.value_and_gradient,
+            function,
             reached.x,
             method="L-BFGS-B",
             jac=True,
+            bounds=bounds,
             callback=record,
             options={"maxiter": max_iter, "maxfun": max_fun, "gtol": tol},
         )
     except KeyboardInterrupt:
         warnings.warn("Training interrupted by user.", stacklevel=2)
         result = reached
-    penalty = objective.penalty(result.x)
+    penalty = 0.0
+    if variables is not None:
+        penalty, result.x = variables.penalty(result.x), variables.parameters(result.x)
+    penalty += objective.penalty(result.x)
     result.loss = loss_scale * (float(result.fun) - penalty) + penalty
     result.x = result.x.astype(w.dtype)
     return result

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from bpnet._core.shuffling import shuffle_rows
-from bpnet.training import check_finite, run_epoch
+from bpnet.training import check_finite, draw_seed, run_epoch
 
 
 @dataclass
@@ -24,6 +24,13 @@ class Progress:
     best_parameters: np.ndarray | None = None
     n_stagnant: int = 0
     n_seen: int = 0
+    dropout_seed: int | None = None
+
+    def draw_seed(self, random_state):
+        """Seed of dropout: drawn once, so that training goes on as if it had never been interrupted."""
+        if self.dropout_seed is None:
+            self.dropout_seed = draw_seed(random_state)
+        return self.dropout_seed
 
     def watch_validation(self, w):
         """Judge by a validation score from now on, and keep the parameters of the best."""
@@ -80,7 +87,7 @@ def stochastic(
     n_iter : int
         Epochs run.
     converged : bool
-        False where max_iter ended the training.
+        False where max_iter ended the training before the schedule.
 
     Raises
     ------
@@ -94,7 +101,8 @@ def stochastic(
         while n_iter < max_iter:
             if shuffle:
                 shuffle_rows(random_state, order)
-            run_epoch(epoch, order)
+            rates = progress.schedule.rates(epoch.count_batches(len(order)))
+            run_epoch(epoch, order, **({} if rates is None else {"rates": rates}))
             n_iter += 1
             progress.n_seen += len(order)
             progress.loss_curve.append((loss_scale * epoch.data_loss + epoch.penalty) / len(order))
@@ -114,7 +122,7 @@ def stochastic(
     except KeyboardInterrupt:
         warnings.warn("Training interrupted by user.", stacklevel=2)
         return n_iter, True
-    return n_iter, False
+    return n_iter, progress.schedule.ends_as_planned
 
 
 def _stops(progress, tol, n_iter_no_change, score, verbose):

@@ -78,10 +78,11 @@ def dropout_shares(topology, dropout, input_dropout):
     is_hidden = np.array([unit not in outputs for unit in topology.units])
     bounds = np.cumsum([0, *[layer.n_units for layer in topology.layers]])
     hidden = [slice(a, b) for a, b in zip(bounds[:-1], bounds[1:], strict=True) if is_hidden[a:b].any()]
-    shares = [dropout] * len(hidden) if isinstance(dropout, Real) else list(dropout)
+    given = [dropout] if isinstance(dropout, Real) else list(dropout)
+    shares = given * len(hidden) if isinstance(dropout, Real) else given
     if len(shares) != len(hidden):
         raise ValueError(f"expected dropout as one number or {len(hidden)}, one per hidden layer, got {len(shares)}")
-    for name, share in [*(("dropout", share) for share in (shares or [dropout])), ("input_dropout", input_dropout)]:
+    for name, share in [*(("dropout", share) for share in given), ("input_dropout", input_dropout)]:
         if not isinstance(share, Real):
             raise TypeError(f"expected {name} as a number, got {share!r}")
         if not 0 <= share < 1:

@@ -94,7 +94,7 @@ def train(
         The same of the inputs. Sparse inputs are laid out as dense chunks for it.
     alpha_l1 : float, default=0.0
         Strength of the penalty alpha_l1 |w|_1 on weights (biases are free). The gradient becomes the shortest
-        subgradient, and a step that would change the sign of a weight ends at 0.
+        subgradient, and a step that would change the sign of a weight ends at 0: weights become exactly 0.
     weight_decay : float, default=0.0
         Each step begins with w -= learning_rate weight_decay w, for weights alone: AdamW, or SGD with decoupled decay.
     max_gradient_norm : float, optional

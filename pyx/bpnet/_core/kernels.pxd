@@ -67,7 +67,7 @@ cdef extern from "kernels.h" nogil:
         void (*scale)(float, float*, Py_ssize_t) noexcept nogil
         double (*squares)(const float*, Py_ssize_t) noexcept nogil
         double (*lasso)(float, const float*, float*, Py_ssize_t) noexcept nogil
-        void (*settle)(const float*, float*, Py_ssize_t) noexcept nogil
+        void (*settle)(const float*, const float*, float*, Py_ssize_t) noexcept nogil
         void (*drop)(
             const uint32_t*, const uint32_t*, Py_ssize_t, const uint32_t*, const float*, float*, float*,
             Py_ssize_t, Py_ssize_t
@@ -112,7 +112,7 @@ cdef extern from "kernels.h" nogil:
         void (*scale)(double, double*, Py_ssize_t) noexcept nogil
         double (*squares)(const double*, Py_ssize_t) noexcept nogil
         double (*lasso)(double, const double*, double*, Py_ssize_t) noexcept nogil
-        void (*settle)(const double*, double*, Py_ssize_t) noexcept nogil
+        void (*settle)(const double*, const double*, double*, Py_ssize_t) noexcept nogil
         void (*drop)(
             const uint32_t*, const uint32_t*, Py_ssize_t, const uint32_t*, const double*, double*, double*,
             Py_ssize_t, Py_ssize_t
@@ -256,12 +256,12 @@ cdef inline double lasso(double strength, const floating* w, floating* g, Py_ssi
         return table.f64.lasso(strength, w, g, n)
 
 
-cdef inline void settle(const floating* before, floating* w, Py_ssize_t n) noexcept nogil:
-    """w = 0 where its sign is the other one than before."""
+cdef inline void settle(const floating* before, const floating* g, floating* w, Py_ssize_t n) noexcept nogil:
+    """w = 0 where a step from `before` led to the side that g, its gradient, did not mean."""
     if floating is float:
-        table.f32.settle(before, w, n)
+        table.f32.settle(before, g, w, n)
     else:
-        table.f64.settle(before, w, n)
+        table.f64.settle(before, g, w, n)
 
 
 cdef inline void drop(

@@ -30,7 +30,8 @@ cdef class Regularisation:
         The parameters as training begins.
     alpha_l1 : float, default=0.0
         Strength of the penalty alpha_l1 |w|_1 on weights, biases are free; divided as that of the squares is. The
-        gradient becomes the shortest subgradient, and a step across zero ends there (Andrew and Gao, 2007).
+        gradient becomes the shortest subgradient, and a step ends at 0 where it would leave the side of 0 that this
+        gradient means (the rules of OWL-QN: Andrew and Gao, 2007).
     weight_decay : float, default=0.0
         Each step begins with w -= rate weight_decay w, for weights alone (Loshchilov and Hutter, 2019).
     max_norm : float, default=0.0
@@ -129,7 +130,7 @@ cdef void take_step(
     step(rule, g, w, piece.start, piece.n_weights)
     step(rule, g, w, piece.bias_start, piece.n_biases)
     if r.alpha_l1 > 0:
-        settle(before, weights, piece.n_weights)
+        settle(before, g + piece.start, weights, piece.n_weights)
     if r.states[p] == MIXED:
         _restore(r.frozen + piece.start, <const floating*> r.kept + piece.start, weights, piece.n_weights)
         _restore(

@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """What mini-batch training does beside the rule's step, from the arguments that `train` and the estimators share."""
 
+from itertools import pairwise
 from numbers import Real
+from typing import Any
 
 import numpy as np
 
@@ -57,7 +59,7 @@ def equip(
     **options
         As of `bpnet.train`.
     """
-    more = {}
+    more: dict[str, Any] = {}
     shares = dropout_shares(topology, dropout, input_dropout)
     marks = frozen_parameters(topology, frozen)
     if alpha_l1 or weight_decay or max_gradient_norm is not None or marks is not None:
@@ -77,13 +79,13 @@ def dropout_shares(topology, dropout, input_dropout):
     outputs = set(topology._form.output_labels)
     is_hidden = np.array([unit not in outputs for unit in topology.units])
     bounds = np.cumsum([0, *[layer.n_units for layer in topology.layers]])
-    hidden = [slice(a, b) for a, b in zip(bounds[:-1], bounds[1:], strict=True) if is_hidden[a:b].any()]
+    hidden = [slice(a, b) for a, b in pairwise(bounds) if is_hidden[a:b].any()]
     given = [dropout] if isinstance(dropout, Real) else list(dropout)
     shares = given * len(hidden) if isinstance(dropout, Real) else given
     if len(shares) != len(hidden):
         raise ValueError(f"expected dropout as one number or {len(hidden)}, one per hidden layer, got {len(shares)}")
     for name, share in [*(("dropout", share) for share in given), ("input_dropout", input_dropout)]:
-        if not isinstance(share, Real):
+        if not isinstance(share, int | float | np.number):
             raise TypeError(f"expected {name} as a number, got {share!r}")
         if not 0 <= share < 1:
             raise ValueError(f"expected {name} of at least 0 and below 1, got {share}")

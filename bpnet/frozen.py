@@ -58,7 +58,7 @@ def _range(topology, name):
         raise TypeError(f"expected frozen layers as names or numbers, got {name!r}")
     if isinstance(name, str) and name not in known:
         raise ValueError(f"expected frozen layers out of {', '.join(map(str, known))}, got {name!r}")
-    if not isinstance(name, str) and not -len(known) <= name < len(known):
+    if not isinstance(name, str) and not -len(known) <= int(name) < len(known):
         raise ValueError(f"expected numbers of frozen layers from {-len(known)} to {len(known) - 1}, got {name}")
     k = known.index(name) if isinstance(name, str) else int(name) % len(known)
     start, stop = topology.plan.weight_ranges[k]

@@ -43,7 +43,7 @@ def glorot_normal(topology, random_state):
 
 
 def he_normal(topology, random_state):
-    """Normal weights of variance 2 / fan_in, biases 0: for relu units; He et al., "Delving deep into rectifiers", 2015."""
+    """Normal weights of variance 2 / fan_in, biases 0, for relu; He et al., "Delving deep into rectifiers", 2015."""
     return _draw(topology, random_state.standard_normal, np.sqrt(2 / np.maximum(fans(topology)[0], 1)))
 
 
@@ -65,8 +65,8 @@ def lecun_uniform(topology, random_state):
 def orthogonal(topology, random_state):
     """Random orthogonal matrices, biases 0; Saxe, McClelland and Ganguli, 2014.
 
-    The matrix of a layer, the stack of its sources' weights, has orthonormal rows or columns, whichever are fewer, drawn
-    evenly from all such matrices. Connections that do not exist are left out of it afterwards.
+    The matrix of a layer, the stack of its sources' weights, has orthonormal rows or columns, whichever are fewer,
+    drawn evenly from all such matrices. Connections that do not exist are left out of it afterwards.
     """
     w = np.zeros(topology.n_parameters)
     for k, (layer, (start, stop)) in enumerate(zip(topology.layers, topology.plan.weight_ranges, strict=True)):
@@ -95,7 +95,7 @@ def scale_to_data(net, X, n_rows=1000):
 
     Notes
     -----
-    The rescaling of Mishkin and Matas, "All you need is a good init", 2016, who start from orthogonal matrices. A layer's
+    The rescaling of Mishkin and Matas, "All you need is a good init", 2016, who start from orthogonal matrices. The
     variance is the square of its scale, so one pass is exact. Cost O(n_rows W L) for L layers.
 
     Examples

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Learning-rate schedules: how a rule's rate changes between epochs or steps, and whether stagnation ends the training."""
+"""Learning-rate schedules: how a rule's rate changes by epoch or step, and whether stagnation ends the training."""
 
 import numpy as np
 

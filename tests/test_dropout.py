@@ -80,7 +80,7 @@ def test_shares_are_left_out_independently_of_each_other():
     dropout.begin_epoch()
     out = dropout.factors(np.arange(n)) == 0
     shares = np.array([0.3] * 6 + [0.15] * 9 + [0.5] * 5 + [0.0] * 2)
-    # Five standard deviations of n draws; 22 x 22 correlations of |r| < 5 / sqrt(n), between units and with the next row.
+    # Five standard deviations of n draws; correlations between units, with the next row and with the next epoch.
     assert (np.abs(out.mean(axis=0) - shares) <= 5 * np.sqrt(shares * (1 - shares) / n)).all()
     dropped = (out[:, :20] - shares[:20]) / np.sqrt(shares[:20] * (1 - shares[:20]))
     assert (np.abs(dropped.T @ dropped / n - np.eye(20)) < 5 / np.sqrt(n) * 1.5).all()
@@ -88,7 +88,7 @@ def test_shares_are_left_out_independently_of_each_other():
     dropout.begin_epoch()
     again = (dropout.factors(np.arange(n)) == 0)[:, :20] - shares[:20]
     assert (np.abs(dropped.T @ again / n) < 5 / np.sqrt(n)).all()
-    # Each row loses a number of signals that has the variance of independent draws: rows of their own, not runs of them.
+    # The number that a row loses has the variance of independent draws.
     assert out.sum(axis=1).var() == pytest.approx((shares * (1 - shares)).sum(), rel=0.02)
 
 

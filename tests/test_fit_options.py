@@ -137,6 +137,10 @@ def test_coef_init_and_intercept_init_are_the_start_also_of_a_warm_one():
             assert_array_equal(got, given)
         assert not any(np.shares_memory(a, b) for a, b in zip(est.coefs_, coefs, strict=True))
     assert_array_equal(est.fit(X, Y, intercept_init=intercepts).coefs_[0], coefs[0])
+    some = MLPRegressor(**BASE | still).fit(X, Y, coef_init=[None, coefs[1], None])
+    assert_array_equal(some.coefs_[1], coefs[1])
+    for k in (0, 2):
+        assert_array_equal(some.coefs_[k], MLPRegressor(**BASE | still).fit(X, Y).coefs_[k])
     classifier = MLPClassifier(**BASE | still).fit(X, Y > 0, coef_init=coefs)
     assert_array_equal(classifier.coefs_[1], coefs[1])
 

@@ -137,7 +137,9 @@ def test_lbfgs_with_l1_is_the_lasso(frozen, rng):
     X = rng.normal(size=(80, 5))
     y = X[:, 0] - 2 * X[:, 3] + 0.1 * rng.normal(size=80) + 1
     # (1/2 |Xw - y|^2 + l1 |w|_1) / n, as scikit-learn's Lasso with its alpha = l1 / n.
-    est = MLPRegressor(hidden_layer_sizes=(), solver="lbfgs", alpha=0.0, alpha_l1=16.0, tol=1e-10, max_iter=5000, frozen=frozen)
+    est = MLPRegressor(
+        hidden_layer_sizes=(), solver="lbfgs", alpha=0.0, alpha_l1=16.0, tol=1e-10, max_iter=5000, frozen=frozen
+    )
     start = [np.array([[1.0], [0.3], [0], [0], [0]])]
     est.fit(X, y, coef_init=start)
     w = est.network_.parameters

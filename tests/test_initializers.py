@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Starting parameters: their bounds, and the order in which they are drawn."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 import scipy.sparse as sp
@@ -8,8 +10,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from problems import GRAPHS, make
 from reference import forward, units
 
-from bpnet import Layer, Network, Topology
-from bpnet import MLPRegressor
+from bpnet import Layer, MLPRegressor, Network, Topology
 from bpnet.initializers import NAMES, draw, glorot_uniform, scale_to_data
 
 
@@ -64,7 +65,7 @@ def test_weights_have_the_variance_and_the_shape_of_their_name(name):
     sizes = [30, 80, 40]
     w = [draw(name, Topology.layered(sizes, "relu"), np.random.RandomState(seed)) for seed in range(40)]
     nets = [Network.from_parameters(Topology.layered(sizes, "relu"), values) for values in w]
-    for k, (n_in, n_out) in enumerate(zip(sizes, sizes[1:])):
+    for k, (n_in, n_out) in enumerate(pairwise(sizes)):
         weights = np.concatenate([net.coefs[k].ravel() for net in nets])
         variance = VARIANCES[name.split("_")[0]](n_in, n_out)
         # About 1e5 draws: five standard deviations of mean, variance and fourth moment.

@@ -24,7 +24,7 @@ def _is_weight(topology):
 
 
 def _shortest_subgradient(g, w, strength):
-    """Of E + strength |w|_1: where w is 0, any number within strength of g is one, and the nearest to 0 the shortest."""
+    """Of E + strength |w|_1: where w is 0, any number within strength of g is one; the one nearest to 0."""
     return np.where(w != 0, g + strength * np.sign(w), np.sign(g) * np.maximum(np.abs(g) - strength, 0))
 
 
@@ -71,7 +71,7 @@ def test_epoch_equals_the_loop_in_words(graph, rule, option, dtype):
     n, settings = len(problem.w), {"epsilon": 0.01} if rule == "adam" else {"momentum": 0.5}
     frozen = np.zeros(n, bool)
     if options["frozen"]:
-        frozen[:: 3] = True  # pieces with some of each kind
+        frozen[::3] = True  # pieces with some of each kind
         frozen[: n // 2] = True  # and whole ones
     net, step = problem.net(dtype), RULES[rule](0.02, **settings)
     more = Regularisation(
@@ -98,9 +98,7 @@ def test_l1_ends_where_the_condition_of_optimality_holds(rng):
     for rule, rate in [("sgd", 0.003), ("adam", 0.01), ("rmsprop", 0.002), ("rprop", 0.01)]:
         net = Network(Topology.layered([8, 1]), random_state=0)
         schedule = None if rule == "rprop" else "cosine"
-        train(
-            net, X, y, rule=rule, learning_rate=rate, batch_size=60, n_epochs=2000, alpha_l1=l1, schedule=schedule
-        )
+        train(net, X, y, rule=rule, learning_rate=rate, batch_size=60, n_epochs=2000, alpha_l1=l1, schedule=schedule)
         w, g = net.parameters[:8], net.gradient(X, y)
         assert (w == 0).sum() >= 5 and (w[:2] != 0).all()
         assert np.abs(g[:8][w == 0]).max() <= l1

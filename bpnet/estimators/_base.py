@@ -99,7 +99,8 @@ class BaseMLP(BaseEstimator):
         sample_weight : array-like of shape (n_samples,), default=None
             At least 0, not all 0.
         coef_init, intercept_init : list of array-like, default=None
-            Weights and biases to begin with, in the form of `coefs_` and `intercepts_`; those left out begin as ever.
+            Weights and biases to begin with, in the form of `coefs_` and `intercepts_`. What is None, list or item,
+            begins as ever.
 
         Returns
         -------
@@ -116,7 +117,7 @@ class BaseMLP(BaseEstimator):
         self.__dict__ = draft.__dict__
         return self
 
-    def _fit(self, X, y, sample_weight, incremental, coef_init=None, intercept_init=None):
+    def _fit(self, X, y, sample_weight, incremental, *, coef_init=None, intercept_init=None):
         goes_on = hasattr(self, "network_") and (self.warm_start or incremental)
         check_solver_options(self)
         X, y, sample_weight = self._validate(X, y, sample_weight, goes_on, incremental)

@@ -67,9 +67,9 @@ default='constant'
         'lecun_uniform', 'lecun_normal' or 'orthogonal' (see `bpnet.initializers`); 'lsuv', orthogonal and then scaled
         to unit variance on the first 1000 rows; or a function of (topology, random_state) that returns the vector.
     dropout : float or array-like of float, default=0.0
-        Probability with which each output of a hidden unit is left out of a step, those that stay are scaled up; one for
-        each hidden layer, or one for all. Like the options that follow up to `max_gradient_norm`, but for `alpha_l1`,
-        not of 'lbfgs' and 'rprop'.
+        Probability with which each output of a hidden unit is left out of a step, those that stay are scaled up; one
+        for each hidden layer, or one for all. Like the options that follow up to `max_gradient_norm`, but for
+        `alpha_l1`, not of 'lbfgs' and 'rprop'.
     input_dropout : float, default=0.0
         The same of the inputs.
     alpha_l1 : float, default=0.0

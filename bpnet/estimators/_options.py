@@ -76,7 +76,10 @@ def set_start(network, coef_init, intercept_init):
         if values is None:
             continue
         try:
-            views[:] = list(values)
+            values = list(values)
+            if len(values) == len(views):
+                values = [view if value is None else value for view, value in zip(views, values, strict=True)]
+            views[:] = values
         except ValueError as error:
             raise ValueError(f"{name}: {error}") from None
     if not np.isfinite(network.parameters).all():

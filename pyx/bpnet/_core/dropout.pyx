@@ -37,7 +37,9 @@ cdef class Dropout:
         if shares.shape != (plan.n_inputs + plan.n_units,):
             raise ValueError(f"expected {plan.n_inputs + plan.n_units} shares of dropout, got {shares.shape}")
         if not ((shares >= 0) & (shares < 1)).all():
-            raise ValueError(f"expected shares of dropout of at least 0 and below 1, got {shares.min()} to {shares.max()}")
+            raise ValueError(
+                f"expected shares of dropout of at least 0 and below 1, got {shares.min()} to {shares.max()}"
+            )
         for o in range(plan.n_output_spans):
             first = plan.n_inputs + plan.layers[plan.outputs[o].layer].column + plan.outputs[o].first
             shares[first : first + plan.outputs[o].n_units] = 0

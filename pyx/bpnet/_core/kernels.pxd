@@ -108,7 +108,9 @@ cdef extern from "kernels.h" nogil:
         void (*rmsprop)(
             double, double, double, double, const double*, double*, double*, double*, Py_ssize_t
         ) noexcept nogil
-        void (*rprop)(double, double, double, double, const double*, double*, double*, double*, Py_ssize_t) noexcept nogil
+        void (*rprop)(
+            double, double, double, double, const double*, double*, double*, double*, Py_ssize_t
+        ) noexcept nogil
         void (*scale)(double, double*, Py_ssize_t) noexcept nogil
         double (*squares)(const double*, Py_ssize_t) noexcept nogil
         double (*lasso)(double, const double*, double*, Py_ssize_t) noexcept nogil

@@ -19,7 +19,7 @@ cdef class Regularisation:
 
 cdef bint is_still(Regularisation r, int p) noexcept nogil
 cdef double prepare(
-    Regularisation r, int p, const Piece* piece, const floating* w, floating* g, double scale
+    Regularisation r, int p, const Piece* piece, const floating* w, floating* g, double share
 ) noexcept nogil
 cdef double clipping(Regularisation r) noexcept nogil
 cdef void take_step(

@@ -82,10 +82,10 @@ cdef bint is_still(Regularisation r, int p) noexcept nogil:
 
 
 cdef double prepare(
-    Regularisation r, int p, const Piece* piece, const floating* w, floating* g, double scale
+    Regularisation r, int p, const Piece* piece, const floating* w, floating* g, double share
 ) noexcept nogil:
-    """Complete the gradient of a piece at the end of a batch; returns its L1 penalty."""
-    cdef double penalty = 0, strength = r.alpha_l1 * scale
+    """Complete the gradient of a piece at the end of a batch; returns its L1 penalty. `share` is the batch's factor."""
+    cdef double penalty = 0, strength = r.alpha_l1 * share
     if r.states[p] == STILL:
         memset(g + piece.start, 0, piece.n_weights * sizeof(floating))
         memset(g + piece.bias_start, 0, piece.n_biases * sizeof(floating))

@@ -8,6 +8,8 @@ the probability of staying, so that a weighted sum keeps its expectation and the
 
 import numpy as np
 
+cimport cython
+
 from bpnet._core.data cimport lay_out_columns
 from bpnet._core.kernels cimport drop
 
@@ -67,7 +69,7 @@ cdef class Dropout:
 
     def begin_epoch(self):
         """Other signals are left out from now on."""
-        self.base = _mix(_mix(self.seed) + self.n_epochs)
+        self.base = _mix(_mix(self.seed, 0), self.n_epochs)
         self.n_epochs += 1
 
     def factors(self, rows):
@@ -139,13 +141,14 @@ cdef void drop_layer(
 
 cdef inline void _draw(uint64_t base, Py_ssize_t row, uint32_t* low, uint32_t* high) noexcept nogil:
     """Key of a row, in two halves."""
-    cdef uint64_t key = _mix(base + <uint64_t> row)
+    cdef uint64_t key = _mix(base, <uint64_t> row)
     low[0], high[0] = <uint32_t> key, <uint32_t> (key >> 32)
 
 
-cdef inline uint64_t _mix(uint64_t x) noexcept nogil:
-    """SplitMix64 (Steele, Lea and Flood, 2014): neighbours become as good as independent."""
-    x += <uint64_t> 0x9e3779b97f4a7c15
+@cython.overflowcheck(False)   # numbers modulo 2^64, in debug builds too
+cdef inline uint64_t _mix(uint64_t x, uint64_t y) noexcept nogil:
+    """SplitMix64 (Steele, Lea and Flood, 2014) of x + y: neighbours become as good as independent."""
+    x += y + <uint64_t> 0x9e3779b97f4a7c15
     x = (x ^ (x >> 30)) * <uint64_t> 0xbf58476d1ce4e5b9
     x = (x ^ (x >> 27)) * <uint64_t> 0x94d049bb133111eb
     return x ^ (x >> 31)

@@ -21,7 +21,7 @@ _HOME = {
 }
 
 # Modules that are reached as `bpnet.name` without an import of their own.
-_MODULES = ("callbacks", "diagnostics", "displays")
+_MODULES = ("callbacks", "diagnostics", "displays", "initializers", "schedules")
 
 __all__ = [
     "DeltaDisplay",

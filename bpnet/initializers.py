@@ -36,6 +36,153 @@ def glorot_uniform(topology, random_state, factor=None):
     return w
 
 
+def glorot_normal(topology, random_state):
+    """Normal weights of variance 2 / (fan_in + fan_out), biases 0; Glorot and Bengio, 2010."""
+    fan_in, fan_out = fans(topology)
+    return _draw(topology, random_state.standard_normal, np.sqrt(2 / np.maximum(fan_in + fan_out, 1)))
+
+
+def he_normal(topology, random_state):
+    """Normal weights of variance 2 / fan_in, biases 0, for relu; He et al., "Delving deep into rectifiers", 2015."""
+    return _draw(topology, random_state.standard_normal, np.sqrt(2 / np.maximum(fans(topology)[0], 1)))
+
+
+def he_uniform(topology, random_state):
+    """Uniform weights of the variance of `he_normal`, biases 0."""
+    return _draw(topology, _unit_uniform(random_state), np.sqrt(2 / np.maximum(fans(topology)[0], 1)))
+
+
+def lecun_normal(topology, random_state):
+    """Normal weights of variance 1 / fan_in, biases 0; LeCun et al., "Efficient backprop", 1998. For selu and tanh."""
+    return _draw(topology, random_state.standard_normal, np.sqrt(1 / np.maximum(fans(topology)[0], 1)))
+
+
+def lecun_uniform(topology, random_state):
+    """Uniform weights of the variance of `lecun_normal`, biases 0."""
+    return _draw(topology, _unit_uniform(random_state), np.sqrt(1 / np.maximum(fans(topology)[0], 1)))
+
+
+def orthogonal(topology, random_state):
+    """Random orthogonal matrices, biases 0; Saxe, McClelland and Ganguli, 2014.
+
+    The matrix of a layer, the stack of its sources' weights, has orthonormal rows or columns, whichever are fewer,
+    drawn evenly from all such matrices. Connections that do not exist are left out of it afterwards.
+    """
+    w = np.zeros(topology.n_parameters)
+    for k, (layer, (start, stop)) in enumerate(zip(topology.layers, topology.plan.weight_ranges, strict=True)):
+        n_heard = sum(_sizes(topology)[source] for source in layer.sources)
+        n, m = max(n_heard, layer.n_units), min(n_heard, layer.n_units)
+        q, r = np.linalg.qr(random_state.standard_normal(size=(n, m)))
+        q *= np.where(np.diag(r) < 0, -1.0, 1.0)  # else not all matrices are as likely: Mezzadri, 2007
+        matrix, cells = q if n_heard >= layer.n_units else q.T, topology._form.cells(k)
+        w[start:stop] = matrix.ravel() if cells is None else matrix[cells]
+    return w
+
+
+def scale_to_data(net, X, n_rows=1000):
+    """Scale the weights so that the weighted sums a of every layer have unit variance on the first rows of X.
+
+    Layer by layer, from the inputs on, all weights of a layer are divided by the root of the variance of its a over
+    rows, averaged over its units; layers whose a do not vary are left alone, and so are biases.
+
+    Parameters
+    ----------
+    net : Network
+        Its parameters are changed in place.
+    X : {array-like, sparse matrix} of shape (n_samples, n_inputs)
+    n_rows : int, default=1000
+        Rows to look at.
+
+    Notes
+    -----
+    The rescaling of Mishkin and Matas, "All you need is a good init", 2016, who start from orthogonal matrices. The
+    variance is the square of its scale, so one pass is exact. Cost O(n_rows W L) for L layers.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from bpnet import Network, Topology
+    >>> net, X = Network(Topology.layered([3, 5, 1])), np.random.default_rng(0).normal(size=(50, 3))
+    >>> scale_to_data(net, 100 * X)
+    >>> round(float(net.predict_raw(100 * X).var()), 6)
+    1.0
+    """
+    topology = net.topology
+    X = (X.tocsr() if hasattr(X, "tocsr") else np.asarray(X, net.dtype))[:n_rows]
+    sizes = _sizes(topology)
+    columns = np.cumsum([0, *[layer.n_units for layer in topology.layers]])
+    place = {layer.name: slice(columns[k], columns[k + 1]) for k, layer in enumerate(topology.layers)}
+    for k, (layer, (start, stop)) in enumerate(zip(topology.layers, topology.plan.weight_ranges, strict=True)):
+        z, weights = net.signals(X)[0], net.coefs[k]
+        cuts = np.cumsum([sizes[source] for source in layer.sources])[:-1]
+        heard = [X if source == "input" else z[:, place[source]] for source in layer.sources]
+        a = sum(signal @ part for signal, part in zip(heard, np.split(weights, cuts), strict=True))
+        variance = np.asarray(a).var(axis=0, dtype=np.float64).mean()
+        if variance > 0:
+            net.parameters[start:stop] /= np.sqrt(variance)
+
+
+#: What `draw` knows by name. "lsuv" needs data besides: orthogonal, then `scale_to_data`.
+NAMES = {
+    "glorot_uniform": glorot_uniform,
+    "glorot_normal": glorot_normal,
+    "he_uniform": he_uniform,
+    "he_normal": he_normal,
+    "lecun_uniform": lecun_uniform,
+    "lecun_normal": lecun_normal,
+    "orthogonal": orthogonal,
+    "lsuv": orthogonal,
+}
+
+
+def draw(initializer, topology, random_state):
+    """Starting parameters.
+
+    Parameters
+    ----------
+    initializer : str or callable
+        One of `NAMES`; or a function of (topology, random_state) that returns the vector.
+    topology : Topology
+    random_state : numpy.random.RandomState or numpy.random.Generator
+
+    Returns
+    -------
+    ndarray of shape (n_parameters,), float64
+
+    Raises
+    ------
+    ValueError
+        For an unknown name, and for what is no vector of n_parameters finite numbers.
+    TypeError
+        For what is neither a name nor callable.
+    """
+    if isinstance(initializer, str):
+        if initializer not in NAMES:
+            raise ValueError(f"expected an initializer out of {', '.join(NAMES)}, or a callable, got {initializer!r}")
+        initializer = NAMES[initializer]
+    elif not callable(initializer):
+        raise TypeError(f"expected an initializer as a name or a callable, got {initializer!r}")
+    w = np.asarray(initializer(topology, random_state), np.float64)
+    if w.shape != (topology.n_parameters,):
+        raise ValueError(f"expected an initializer that gives {topology.n_parameters} parameters, got shape {w.shape}")
+    if not np.isfinite(w).all():
+        raise ValueError("expected an initializer that gives finite parameters, got NaN or infinity")
+    return w
+
+
+def _draw(topology, draw_unit, deviations):
+    """Weights of a unit distribution, times the standard deviation of their layer."""
+    w = np.zeros(topology.n_parameters)
+    for (start, stop), deviation in zip(topology.plan.weight_ranges, deviations, strict=True):
+        w[start:stop] = deviation * draw_unit(size=stop - start)
+    return w
+
+
+def _unit_uniform(random_state):
+    """Uniform numbers of variance 1."""
+    return lambda size: random_state.uniform(-np.sqrt(3), np.sqrt(3), size=size)
+
+
 def glorot_bounds(topology, factor=None):
     """sqrt(factor / (fan_in + fan_out)) of each layer: an array; arguments as of `glorot_uniform`."""
     factors = [factor or (2.0 if layer.activation == "logistic" else 6.0) for layer in topology.layers]
@@ -45,7 +192,12 @@ def glorot_bounds(topology, factor=None):
 
 def fans(topology):
     """Mean number of units that a unit of each layer hears, and of those in it that hear a unit: two arrays."""
-    sizes = {"input": topology.n_inputs} | {layer.name: layer.n_units for layer in topology.layers}
+    sizes = _sizes(topology)
     n_weights = np.array([stop - start for start, stop in topology.plan.weight_ranges])
     n_heard = np.array([sum(sizes[source] for source in layer.sources) for layer in topology.layers])
     return n_weights / np.array([layer.n_units for layer in topology.layers]), n_weights / n_heard
+
+
+def _sizes(topology):
+    """Units of each layer by its name, the inputs among them."""
+    return {"input": topology.n_inputs} | {layer.name: layer.n_units for layer in topology.layers}

@@ -33,7 +33,9 @@ class Network:
     dtype : {float64, float32}, default=float64
         Of parameters, signals and results.
     random_state : None, int, RandomState or Generator, default=None
-        Of the starting parameters: `initializers.glorot_uniform`.
+        Of the starting parameters.
+    initializer : str or callable, default="glorot_uniform"
+        A name of `bpnet.initializers`; or a function of (topology, random_state) that returns the starting parameters.
 
     Attributes
     ----------
@@ -57,11 +59,13 @@ class Network:
     ((2, 1), (13,))
     """
 
-    def __init__(self, topology, loss="squared_error", *, dtype=np.float64, random_state=None):
+    def __init__(
+        self, topology, loss="squared_error", *, dtype=np.float64, random_state=None, initializer="glorot_uniform"
+    ):
         if not isinstance(topology, Topology):
             raise TypeError(f"expected a Topology, got {topology!r}")
         self._adopt(topology, loss, as_data_type(dtype))
-        start = initializers.glorot_uniform(topology, as_random_state(random_state))
+        start = initializers.draw(initializer, topology, as_random_state(random_state))
         self._parameters = aligned(start, self.dtype)
 
     @classmethod

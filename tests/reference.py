@@ -238,4 +238,40 @@ def adam(rate, beta_1=0.9, beta_2=0.999, epsilon=1e-8):
     return step
 
 
-RULES = {"sgd": sgd, "adam": adam}
+def rmsprop(rate, decay=0.99, epsilon=1e-8, momentum=0.0):
+    """As torch.optim.RMSprop documents it."""
+    square, buffer = 0, 0
+
+    def step(w, g):
+        nonlocal square, buffer
+        square = decay * square + (1 - decay) * g**2
+        if momentum > 0:
+            buffer = momentum * buffer + g / (np.sqrt(square) + epsilon)
+            w -= rate * buffer
+        else:
+            w -= rate * g / (np.sqrt(square) + epsilon)
+
+    return step
+
+
+def rprop(rate, shrink=0.5, grow=1.2, least=1e-6, most=50.0):
+    """As torch.optim.Rprop documents it: that is iRprop-, weight by weight."""
+    before, sizes = None, None
+
+    def step(w, g):
+        nonlocal before, sizes
+        if sizes is None:
+            before, sizes = [0.0] * len(w), [rate] * len(w)
+        for i, slope in enumerate(g):
+            if before[i] * slope > 0:
+                sizes[i] = min(sizes[i] * grow, most)
+            elif before[i] * slope < 0:
+                sizes[i] = max(sizes[i] * shrink, least)
+                slope = 0.0
+            w[i] -= sizes[i] * np.sign(slope)
+            before[i] = slope
+
+    return step
+
+
+RULES = {"sgd": sgd, "adam": adam, "rmsprop": rmsprop, "rprop": rprop}

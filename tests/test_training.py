@@ -146,7 +146,7 @@ def test_divergence_is_an_error_and_leaves_the_network_alone(loss):
 @pytest.mark.parametrize(
     ("error", "message", "arguments"),
     [
-        (ValueError, "expected a rule out of sgd, adam, got 'newton'", {"rule": "newton"}),
+        (ValueError, "expected a rule out of sgd, adam, rmsprop, rprop, got 'newton'", {"rule": "newton"}),
         (ValueError, "expected reduction 'sum' or 'mean', got 'max'", {"reduction": "max"}),
         (ValueError, "expected learning_rate above 0 and alpha of at least 0, got 0 and 0.0", {"learning_rate": 0}),
         (ValueError, "expected learning_rate above 0", {"learning_rate": np.nan}),
@@ -154,6 +154,7 @@ def test_divergence_is_an_error_and_leaves_the_network_alone(loss):
         (ValueError, "alpha of at least 0, got 0.01 and nan", {"alpha": np.nan}),
         (ValueError, "expected batch_size of at least 1, got 0", {"batch_size": 0}),
         (TypeError, "integer", {"batch_size": 2.5}),
+        (ValueError, "'rprop' works on all 7 rows at once, got batch_size 3", {"rule": "rprop", "batch_size": 3}),
         (TypeError, "expected n_epochs as an integer, got 2.5", {"n_epochs": 2.5}),
         (ValueError, "expected n_epochs of at least 0, got -1", {"n_epochs": -1}),
         (TypeError, "unexpected keyword argument 'friction'", {"friction": 1}),

@@ -13,9 +13,9 @@ from bpnet import Topology
 from bpnet._core.data import Data
 from bpnet._core.epoch import Epoch
 from bpnet._core.losses import Loss
-from bpnet._core.updates import Adam, GradientDescent
+from bpnet._core.updates import Adam, GradientDescent, RMSProp, Rprop
 
-COMPILED = {"sgd": GradientDescent, "adam": Adam}
+COMPILED = {"sgd": GradientDescent, "adam": Adam, "rmsprop": RMSProp, "rprop": Rprop}
 SETTINGS = [
     ("sgd", {}),
     ("sgd", {"momentum": 0.9}),
@@ -24,6 +24,11 @@ SETTINGS = [
     ("adam", {}),
     ("adam", {"beta_1": 0.0, "beta_2": 0.5, "epsilon": 1e-3}),
     ("adam", {"beta_1": 0.95, "beta_2": 0.9}),
+    ("rmsprop", {}),
+    ("rmsprop", {"decay": 0.9, "epsilon": 1e-3}),
+    ("rmsprop", {"momentum": 0.8, "epsilon": 1e-4}),
+    ("rprop", {}),
+    ("rprop", {"shrink": 0.25, "grow": 1.5, "least": 0.05, "most": 0.3}),
 ]
 # A few roundings per step; the steps here change w by its own size.
 SAME = {np.dtype(np.float64): 1e-14, np.dtype(np.float32): 1e-5}
@@ -68,6 +73,11 @@ def test_rate_may_change_between_steps(name, settings, rng):
     w = rng.normal(size=6)
     rule, expected = COMPILED[name](6, w.dtype, 0.1, **settings), w.copy()
     slope, velocity = Slope(rule, w), 0
+    if name == "rprop":
+        rule.rate = 0.0  # sizes of steps go on as they are
+        slope.step(rng.normal(size=5))
+        assert_allclose(np.abs(w - expected), 0.1, rtol=1e-12)
+        return
     if name != "sgd":
         rule.rate = 0.0
         slope.step(rng.normal(size=5))
@@ -109,8 +119,8 @@ def test_rule_says_its_settings(name, settings):
     rule = COMPILED[name](4, np.float32, 0.25, **settings)
     assert rule.rate == 0.25 and rule.n_steps == 0
     assert {key: getattr(rule, key) for key in settings} == settings
-    assert rule.state.dtype == np.float32 and (rule.state == 0).all()
-    vectors = 2 if name == "adam" else 1 if rule.momentum else 0
+    assert rule.state.dtype == np.float32 and (rule.state[: 1 if name == "rprop" else None] == 0).all()
+    vectors = {"adam": 2, "rprop": 2}.get(name) or (name == "rmsprop") + (rule.momentum > 0)
     assert rule.state.shape == (vectors, 4)
 
 
@@ -147,6 +157,12 @@ def test_other_types_are_refused(dtype):
         (Adam, {"beta_1": 1.0}, "expected betas in"),
         (Adam, {"beta_2": -0.5}, "expected betas in"),
         (Adam, {"epsilon": 0.0}, "epsilon above 0"),
+        (RMSProp, {"decay": 1.0}, "expected decay in"),
+        (RMSProp, {"epsilon": -1.0}, "epsilon above 0"),
+        (RMSProp, {"momentum": np.nan}, "momentum from 0 to 1"),
+        (Rprop, {"shrink": 1.0}, "expected 0 < shrink < 1 < grow"),
+        (Rprop, {"grow": 0.9}, "expected 0 < shrink < 1 < grow"),
+        (Rprop, {"least": 2.0, "most": 1.0}, "0 <= least <= most"),
     ],
 )
 def test_settings_out_of_range_are_refused(kind, settings, message):
@@ -158,3 +174,14 @@ def test_settings_out_of_range_are_refused(kind, settings, message):
 def test_unknown_settings_are_refused(kind):
     with pytest.raises(TypeError, match="unexpected keyword argument"):
         kind(3, np.float64, 0.1, friction=1)
+
+
+def test_rprop_waits_where_the_sign_turns_and_takes_no_side_after_it():
+    w = np.zeros(2)
+    slope, moves = Slope(Rprop(2, w.dtype, 0.1), w), []
+    for g in (1.0, 1.0, -1.0, -1.0, -1.0):
+        before = w[0]
+        slope.step(np.array([g]))
+        moves.append(w[0] - before)
+    # grows; turns: halved, and no move; then by that size, for the step it waited for counts as no gradient; grows
+    assert_allclose(moves, [-0.1, -0.12, 0, 0.06, 0.072], rtol=1e-12, atol=1e-15)

@@ -113,8 +113,8 @@ def _batch_losses(draft, X, y, sample_weight, rates, random_state):
     weight = draft._weigh(y, sample_weight)
     inputs = as_csr(X, X.shape[1], X.dtype) if hasattr(X, "tocsr") else X
     data = Data(network.topology.plan, inputs, y, None if weight is None else weight.astype(X.dtype))
-    rule = draft._resume(network.parameters, goes_on=False, incremental=False).rule
-    epoch = make_epoch(draft, network, data, rule, data.n_rows)
+    progress = draft._resume(network.parameters, goes_on=False, incremental=False)
+    epoch = make_epoch(draft, network, data, progress, data.n_rows, random_state)
     order, start = np.arange(data.n_rows), data.n_rows
     for rate in rates:
         if start + epoch.batch_size > data.n_rows:  # the rest of an epoch is no whole batch, and noisier
@@ -122,6 +122,6 @@ def _batch_losses(draft, X, y, sample_weight, rates, random_state):
             start = 0
         batch = order[start : start + epoch.batch_size]
         start += epoch.batch_size
-        rule.rate = rate
+        progress.rule.rate = rate
         run_epoch(epoch, batch)
         yield (draft._loss_scale() * epoch.data_loss + epoch.penalty) / len(batch)

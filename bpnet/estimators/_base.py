@@ -21,15 +21,16 @@ from bpnet._core.plan import aligned
 from bpnet._threads import one_blas_thread
 from bpnet.estimators._html import ShowsNetwork
 from bpnet.estimators._job import Job
+from bpnet.estimators._options import check_solver_options, make_rule, make_schedule, set_start
 from bpnet.estimators._sklearn_callbacks import CallbackSupportMixin, begin_tasks
 from bpnet.estimators._solve import fit_lbfgs, fit_stochastic
 from bpnet.estimators._topology import bind
 from bpnet.estimators._validation_set import check_given
 from bpnet.network import Network
 from bpnet.optimizers.stochastic import Progress
-from bpnet.schedules import Adaptive, Constant, InverseScaling
+from bpnet.schedules import PLANS
 from bpnet.topology import Topology
-from bpnet.training import RULES, check_finite
+from bpnet.training import check_finite
 
 
 class BaseMLP(ShowsNetwork, CallbackSupportMixin, BaseEstimator):
@@ -38,10 +39,10 @@ class BaseMLP(ShowsNetwork, CallbackSupportMixin, BaseEstimator):
     _parameter_constraints: dict = {
         "hidden_layer_sizes": ["array-like", Interval(Integral, 1, None, closed="left")],
         "activation": [StrOptions({"identity", "logistic", "tanh", "relu"})],
-        "solver": [StrOptions({"lbfgs", "sgd", "adam"})],
+        "solver": [StrOptions({"lbfgs", "sgd", "adam", "rmsprop", "rprop"})],
         "alpha": [Interval(Real, 0, None, closed="left")],
         "batch_size": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
-        "learning_rate": [StrOptions({"constant", "invscaling", "adaptive"})],
+        "learning_rate": [StrOptions({"constant", "invscaling", "adaptive", *PLANS}), callable],
         "learning_rate_init": [Interval(Real, 0, None, closed="neither")],
         "power_t": [Interval(Real, 0, None, closed="left")],
         "max_iter": [Interval(Integral, 1, None, closed="left")],
@@ -61,6 +62,13 @@ class BaseMLP(ShowsNetwork, CallbackSupportMixin, BaseEstimator):
         "max_fun": [Interval(Integral, 1, None, closed="left")],
         "n_jobs": [Integral, None],
         "topology": [Topology, list, tuple, None],
+        "initializer": [StrOptions(set(initializers.NAMES)), callable, None],
+        "dropout": [Interval(Real, 0, 1, closed="left"), "array-like"],
+        "input_dropout": [Interval(Real, 0, 1, closed="left")],
+        "alpha_l1": [Interval(Real, 0, None, closed="left")],
+        "weight_decay": [Interval(Real, 0, None, closed="left")],
+        "max_gradient_norm": [Interval(Real, 0, None, closed="neither"), None],
+        "frozen": [str, Integral, "array-like", None],
         "scoring": [StrOptions({"loss", *get_scorer_names()}), callable, None],
         "callbacks": [list, tuple, callable, None],
         "max_time": [Interval(Real, 0, None, closed="neither"), None],
@@ -81,7 +89,10 @@ class BaseMLP(ShowsNetwork, CallbackSupportMixin, BaseEstimator):
             self.__dict__.update({name: parameters[name].default for name in missing})
 
     @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X, y, sample_weight=None, *, X_val=None, y_val=None, sample_weight_val=None):
+    def fit(
+        self, X, y, sample_weight=None, *, X_val=None, y_val=None, sample_weight_val=None, coef_init=None,
+        intercept_init=None,
+    ):  # fmt: skip
         """Fit the network to data.
 
         Nothing of an earlier fit is lost if this one fails.
@@ -96,12 +107,16 @@ class BaseMLP(ShowsNetwork, CallbackSupportMixin, BaseEstimator):
         X_val, y_val, sample_weight_val : default=None
             Rows that are not trained on, like X, y and sample_weight. Loss and score on them are noted after each
             epoch, and early stopping goes by them instead of a part of X.
+        coef_init, intercept_init : list of array-like, default=None
+            Weights and biases to begin with, in the form of `coefs_` and `intercepts_`. What is None, list or item,
+            begins as ever.
 
         Returns
         -------
         self : object
         """
-        return self._learn(X, y, sample_weight, incremental=False, given=(X_val, y_val, sample_weight_val))
+        given, start = (X_val, y_val, sample_weight_val), (coef_init, intercept_init)
+        return self._learn(X, y, sample_weight, incremental=False, given=given, start=start)
 
     def _learn(self, X, y, sample_weight, incremental, **more):
         """Fit a draft of the estimator and, if all went well, take over what it has learnt in one step."""
@@ -114,10 +129,12 @@ class BaseMLP(ShowsNetwork, CallbackSupportMixin, BaseEstimator):
         self.__dict__ = draft.__dict__
         return self
 
-    def _fit(self, X, y, sample_weight, incremental, given=(None, None, None), tasks=None):
+    def _fit(self, X, y, sample_weight, incremental, given=(None, None, None), start=(None, None), tasks=None):
+        check_solver_options(self)
         job = self._take_job(X, y, sample_weight, incremental, given, tasks)
         random_state = job.random_state(self)
         network = self._build(job.X, job.y, random_state, job.goes_on)
+        set_start(network, *start)
         with one_blas_thread():
             (fit_lbfgs if self.solver == "lbfgs" else fit_stochastic)(self, network, job, random_state)
         check_finite(network.parameters)
@@ -175,25 +192,21 @@ class BaseMLP(ShowsNetwork, CallbackSupportMixin, BaseEstimator):
         else:
             # One factor for all layers, the output's too: that is scikit-learn's rule.
             factor = None if self.topology is not None else 2.0 if self.activation == "logistic" else 6.0
-            w = aligned(initializers.glorot_uniform(topology, random_state, factor), X.dtype)
+            if self.initializer is None:
+                w = aligned(initializers.glorot_uniform(topology, random_state, factor), X.dtype)
+            else:
+                w = aligned(initializers.draw(self.initializer, topology, random_state), X.dtype)
             self.n_iter_, self.t_, self._progress = 0, 0, None
-        return Network.from_parameters(topology, w, self.loss)
+        network = Network.from_parameters(topology, w, self.loss)
+        if self.initializer == "lsuv" and not goes_on:
+            initializers.scale_to_data(network, X)
+        return network
 
     def _resume(self, w, goes_on, incremental):
         """The progress so far where training goes on, with a new rule unless this is a partial fit."""
         progress = deepcopy(self._progress) if goes_on else None
         if progress is None or not incremental:
-            settings = (
-                {"momentum": self.momentum, "nesterov": self.nesterovs_momentum}
-                if self.solver == "sgd"
-                else {"beta_1": self.beta_1, "beta_2": self.beta_2, "epsilon": self.epsilon}
-            )
-            rule = RULES[self.solver](len(w), w.dtype, self.learning_rate_init, **settings)
-            schedule = Constant()
-            if self.solver == "sgd" and self.learning_rate == "invscaling":
-                schedule = InverseScaling(self.learning_rate_init, self.power_t)
-            elif self.solver == "sgd" and self.learning_rate == "adaptive":
-                schedule = Adaptive()
+            rule, schedule = make_rule(self, w), make_schedule(self)
             progress = progress or Progress(rule, schedule)
             progress.rule, progress.schedule = rule, schedule
         return progress
@@ -225,7 +238,11 @@ class BaseMLP(ShowsNetwork, CallbackSupportMixin, BaseEstimator):
 
     def _resolve_batch_size(self, n_samples):
         if self.batch_size == "auto":
-            return min(200, n_samples)
+            return n_samples if self.solver == "rprop" else min(200, n_samples)
+        if self.solver == "rprop" and self.batch_size < n_samples:
+            raise ValueError(
+                f"'rprop' works on all {n_samples} rows at once: expected batch_size='auto', got {self.batch_size}"
+            )
         if self.batch_size > n_samples:
             warnings.warn(
                 "Got `batch_size` less than 1 or larger than sample size. It is going to be clipped", stacklevel=2

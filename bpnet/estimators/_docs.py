@@ -5,21 +5,25 @@ PARAMETERS = """hidden_layer_sizes : int or array-like of int, default=(100,)
         Units of each hidden layer; ``()`` is a linear model.
     activation : {'identity', 'logistic', 'tanh', 'relu'}, default='relu'
         Of the hidden units.
-    solver : {'lbfgs', 'sgd', 'adam'}, default='adam'
-        Full-batch L-BFGS (good for small data sets), gradient descent on mini-batches, or Adam on mini-batches.
+    solver : {'lbfgs', 'sgd', 'adam', 'rmsprop', 'rprop'}, default='adam'
+        Full-batch L-BFGS (good for small data sets); gradient descent, Adam or RMSProp on mini-batches; or iRprop-, one
+        step per epoch along the signs of the gradient of all rows.
     alpha : float, default=0.0001
         Strength of the penalty alpha / 2 |weights|^2, divided by the weight of the batch; biases are free.
     batch_size : int or 'auto', default='auto'
-        Rows per step of 'sgd' and 'adam'; 'auto' is ``min(200, n_samples)``.
-    learning_rate : {'constant', 'invscaling', 'adaptive'}, default='constant'
-        Schedule of 'sgd': the initial rate throughout; divided by ``pow(t, power_t)``, t the samples seen; or divided
-        by 5 each time the training stagnates.
+        Rows per step of 'sgd', 'adam' and 'rmsprop'; 'auto' is ``min(200, n_samples)``, and all rows for 'rprop'.
+    learning_rate : {'constant', 'invscaling', 'adaptive', 'cosine', 'coslog4', 'one_cycle'} or callable, \
+default='constant'
+        Schedule. Of 'sgd' and 'rmsprop': the initial rate throughout; divided by ``pow(t, power_t)``, t the samples
+        seen; or divided by 5 each time the training stagnates. Of 'sgd', 'adam' and 'rmsprop': a factor of the initial
+        rate step by step, as a function of the part of the `max_iter` epochs that is done, from 0 up to 1; see
+        `bpnet.schedules.Planned`.
     learning_rate_init : float, default=0.001
-        Initial learning rate of 'sgd' and 'adam'.
+        Initial learning rate; of 'rprop' the size of the first step.
     power_t : float, default=0.5
         Exponent of 'invscaling'.
     max_iter : int, default=200
-        Most epochs ('sgd', 'adam') or iterations ('lbfgs').
+        Most epochs, or iterations of 'lbfgs'.
     shuffle : bool, default=True
         Whether 'sgd' and 'adam' take the rows in a new order each epoch.
     random_state : int, RandomState instance or None, default=None
@@ -41,9 +45,9 @@ PARAMETERS = """hidden_layer_sizes : int or array-like of int, default=(100,)
     validation_fraction : float, default=0.1
         That part.
     beta_1, beta_2 : float, default=0.9 and 0.999
-        Decay of Adam's first and second moments, in [0, 1).
+        Decay of Adam's first and second moments, in [0, 1). RMSProp has `beta_2` alone, and is used to .9 or .99.
     epsilon : float, default=1e-8
-        Added to the root of Adam's second moment.
+        Added to the root of the second moment.
     n_iter_no_change : int, default=10
         Epochs without improvement to bear before training stops or slows down.
     max_fun : int, default=15000
@@ -58,6 +62,25 @@ PARAMETERS = """hidden_layer_sizes : int or array-like of int, default=(100,)
         with skip connections, masks and an activation each. In a list the output layer is added at fit and hears the
         last of them; to hear others, it ends with ``Layer(None, sources=...)``, whose size and activation are filled
         in.
+    initializer : str or callable, default=None
+        Starting weights: None as scikit-learn draws them; 'glorot_uniform', 'glorot_normal', 'he_uniform', 'he_normal',
+        'lecun_uniform', 'lecun_normal' or 'orthogonal' (see `bpnet.initializers`); 'lsuv', orthogonal and then scaled
+        to unit variance on the first 1000 rows; or a function of (topology, random_state) that returns the vector.
+    dropout : float or array-like of float, default=0.0
+        Probability with which each output of a hidden unit is left out of a step, those that stay are scaled up; one
+        for each hidden layer, or one for all. Like the options that follow up to `max_gradient_norm`, but for
+        `alpha_l1`, not of 'lbfgs' and 'rprop'.
+    input_dropout : float, default=0.0
+        The same of the inputs.
+    alpha_l1 : float, default=0.0
+        Strength of the penalty alpha_l1 |weights|_1, divided by the weight of the batch; biases are free. Weights
+        become exactly 0.
+    weight_decay : float, default=0.0
+        Decoupled: each step begins with w -= rate weight_decay w, for weights alone. With 'adam' this is AdamW.
+    max_gradient_norm : float, default=None
+        Gradients of batches that are longer, penalties included, are shortened to this.
+    frozen : str, int, list of them or array of bool of shape (n_parameters,), default=None
+        What keeps its values: layers by name ('h1', ..., 'output') or by place in `coefs_`; or parameters.
     scoring : str or callable, default=None
         What is measured on rows set aside: None is {score}, 'loss' minus the loss; or a scorer of scikit-learn's by
         name, or a function ``scorer(estimator, X, y)``, larger being better.

@@ -6,23 +6,25 @@ from math import ceil
 import numpy as np
 
 from bpnet._core.data import Data
+from bpnet.estimators._options import moving_variables
 from bpnet.objective import Objective
 
 
-def gradient_norm(network, job, rows, alpha, batch_size):
+def gradient_norm(estimator, network, job, rows, batch_size):
     """Function that gives the Euclidean norm of the gradient of what mini-batch training minimises, over all rows.
 
     That is (sum_n s_n E_n + b alpha / 2 |w|^2) / sum_n s_n, with the penalty counted once for each of the b batches,
-    as their steps do. One call costs a sweep over the data forth and back, about as much as an epoch.
+    as their steps do, and an L1 penalty likewise: of its subgradients the shortest counts. What is frozen does not. One
+    call costs a sweep over the data forth and back, about as much as an epoch.
 
     Parameters
     ----------
+    estimator : BaseMLP
     network : Network
     job : Job
         With the data, which are not copied.
     rows : ndarray of intp
         Those trained on.
-    alpha : float
     batch_size : int
     """
     y, weight = job.y, job.weight
@@ -32,5 +34,14 @@ def gradient_norm(network, job, rows, alpha, batch_size):
         weight = inside
     total_weight = len(y) if weight is None else float(weight.sum(dtype=np.float64))
     data = Data(network.topology.plan, job.inputs, y, weight)
-    objective = Objective(network, data, total_weight, alpha * ceil(len(rows) / batch_size))
-    return lambda: float(np.linalg.norm(objective.value_and_gradient(network.parameters)[1]))
+    n_batches = ceil(len(rows) / batch_size)
+    function = Objective(network, data, total_weight, estimator.alpha * n_batches).value_and_gradient
+
+    def norm():
+        variables = moving_variables(estimator, network, n_batches / total_weight)
+        if variables is None:
+            return float(np.linalg.norm(function(network.parameters)[1]))
+        x = variables.start()
+        return float(np.linalg.norm(variables.projected(x, variables.objective(function)(x)[1])))
+
+    return norm

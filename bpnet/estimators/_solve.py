@@ -11,6 +11,7 @@ from bpnet._core.data import Data
 from bpnet._core.epoch import Epoch
 from bpnet._threads import count_threads
 from bpnet.estimators._gradient_norm import gradient_norm
+from bpnet.estimators._options import epoch_options, moving_variables
 from bpnet.estimators._standing import Standing
 from bpnet.estimators._validation_set import ValidationSet
 from bpnet.objective import Objective
@@ -36,6 +37,7 @@ def fit_lbfgs(estimator, network, job, random_state):
             tol=estimator.tol,
             verbose=estimator.verbose,
             loss_scale=estimator._loss_scale(),
+            variables=moving_variables(estimator, network, 1 / total_weight),
             loss_curve=progress.loss_curve,
             watch=monitor if monitor.is_needed else None,
             until=job.until(estimator),
@@ -46,7 +48,7 @@ def fit_lbfgs(estimator, network, job, random_state):
 
 
 def fit_stochastic(estimator, network, job, random_state):
-    """Gradient descent or Adam, or what is left of them where an interrupted training is resumed."""
+    """Mini-batch training, or what is left of them where an interrupted training is resumed."""
     early, incremental = estimator.early_stopping, job.incremental
     if early and incremental:
         raise ValueError("partial_fit does not support early_stopping=True")
@@ -58,12 +60,12 @@ def fit_stochastic(estimator, network, job, random_state):
     validation = _set_aside(estimator, network, job, data, standing.rows_set_aside)
     if validation is not None:
         validation.watch(progress, early)
-    epoch = make_epoch(estimator, network, data, progress.rule, len(train))
+    epoch = make_epoch(estimator, network, data, progress, len(train), standing.random_state)
     # With early stopping the optimizer itself asks for the score.
     with job.monitor(estimator, network, progress, None if early else validation) as monitor:
         monitor.standing = None if incremental else standing
         if estimator.gradient_tol is not None:
-            monitor.gradient_norm = gradient_norm(network, job, train, estimator.alpha, epoch.batch_size)
+            monitor.gradient_norm = gradient_norm(estimator, network, job, train, epoch.batch_size)
         estimator.n_iter_, converged = stochastic(
             epoch,
             w,
@@ -88,11 +90,12 @@ def fit_stochastic(estimator, network, job, random_state):
     estimator._report(progress)
 
 
-def make_epoch(estimator, network, data, rule, n_rows):
+def make_epoch(estimator, network, data, progress, n_rows, random_state):
     """The compiled epoch of an estimator, bound to the network's parameters."""
     return Epoch(
-        network.topology.plan, network._loss, network._reads_raw, data, network.parameters, rule,
+        network.topology.plan, network._loss, network._reads_raw, data, network.parameters, progress.rule,
         estimator._resolve_batch_size(n_rows), estimator.alpha, n_threads=count_threads(estimator.n_jobs),
+        **epoch_options(estimator, network, progress, random_state),
     )  # fmt: skip
 
 

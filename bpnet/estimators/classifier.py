@@ -96,6 +96,13 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         max_fun=15000,
         n_jobs=None,
         topology=None,
+        initializer=None,
+        dropout=0.0,
+        input_dropout=0.0,
+        alpha_l1=0.0,
+        weight_decay=0.0,
+        max_gradient_norm=None,
+        frozen=None,
         scoring=None,
         callbacks=None,
         max_time=None,
@@ -127,6 +134,13 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         self.max_fun = max_fun
         self.n_jobs = n_jobs
         self.topology = topology
+        self.initializer = initializer
+        self.dropout = dropout
+        self.input_dropout = input_dropout
+        self.alpha_l1 = alpha_l1
+        self.weight_decay = weight_decay
+        self.max_gradient_norm = max_gradient_norm
+        self.frozen = frozen
         self.scoring = scoring
         self.callbacks = callbacks
         self.max_time = max_time
@@ -232,11 +246,11 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         """
         return self._learn(X, y, sample_weight, incremental=True, classes=classes)
 
-    def _fit(self, X, y, sample_weight, incremental, given=(None, None, None), tasks=None, classes=None):
+    def _fit(self, X, y, sample_weight, incremental, classes=None, **more):
         if incremental and _check_partial_fit_first_call(self, classes):
             self._label_binarizer = LabelBinarizer()
             self._label_binarizer.fit(y if type_of_target(y).startswith("multilabel") else classes)
-        super()._fit(X, y, sample_weight, incremental, given, tasks)
+        super()._fit(X, y, sample_weight, incremental, **more)
 
     def _validate(self, X, y, sample_weight, goes_on, incremental):
         X, y, sample_weight = super()._validate(X, y, sample_weight, goes_on, incremental)

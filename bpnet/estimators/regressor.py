@@ -91,6 +91,13 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         max_fun=15000,
         n_jobs=None,
         topology=None,
+        initializer=None,
+        dropout=0.0,
+        input_dropout=0.0,
+        alpha_l1=0.0,
+        weight_decay=0.0,
+        max_gradient_norm=None,
+        frozen=None,
         scoring=None,
         callbacks=None,
         max_time=None,
@@ -122,6 +129,13 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         self.max_fun = max_fun
         self.n_jobs = n_jobs
         self.topology = topology
+        self.initializer = initializer
+        self.dropout = dropout
+        self.input_dropout = input_dropout
+        self.alpha_l1 = alpha_l1
+        self.weight_decay = weight_decay
+        self.max_gradient_norm = max_gradient_norm
+        self.frozen = frozen
         self.scoring = scoring
         self.callbacks = callbacks
         self.max_time = max_time

@@ -14,8 +14,9 @@ class _Ended(Exception):  # noqa: N818 it is no error
 
 
 def lbfgs(
-    objective, w, *, max_iter, max_fun, tol, verbose=False, loss_scale=1.0, loss_curve=None, watch=None, until=np.inf
-):
+    objective, w, *, max_iter, max_fun, tol, verbose=False, loss_scale=1.0, variables=None, loss_curve=None,
+    watch=None, until=np.inf,
+):  # fmt: skip
     """Minimise an objective from w.
 
     Parameters
@@ -31,12 +32,13 @@ def lbfgs(
         Print a line for each iteration.
     loss_scale : float, default=1.0
         Factor of the data term in the value reported.
-
+    variables : Variables, optional
+        What moves in place of w.
     loss_curve : list, optional
         The value reported of each iteration is appended to it.
     watch : object, optional
-        Its `begins()` is called before each iteration, and `reached(n_iter, x, gradient)` after it, with the gradient
-        there: true ends the search with this iterate, as converged.
+        Its `begins()` is called before each iteration, and `reached(n_iter, w, gradient)` after it, with the gradient
+        there of what moves: true ends the search with this iterate, as converged.
     until : float, optional
         Time of `time.monotonic` from which on the objective is not computed any more; the search ends with the last
         iterate, as not converged.
@@ -52,19 +54,25 @@ def lbfgs(
     UserWarning
         On Ctrl-C, which ends the search with the last iterate: at once, without another pass over the data.
     """
-    reached = SimpleNamespace(x=w.astype(np.float64), fun=np.nan, nit=0, status=0, message="interrupted")
+    function, start, bounds = objective.value_and_gradient, w.astype(np.float64), None
+    if variables is not None:
+        function, start, bounds = variables.objective(function), variables.start(), variables.bounds()
+    reached = SimpleNamespace(x=start, fun=np.nan, nit=0, status=0, message="interrupted")
     last = SimpleNamespace(x=None, gradient=None)
     loss_curve = [] if loss_curve is None else loss_curve
 
     def evaluate(x):
         if monotonic() >= until:
             raise _Ended(1, "STOP: MAX_TIME REACHED")
-        value, last.gradient = objective.value_and_gradient(x)
+        value, last.gradient = function(x)
         last.x = x.copy() if watch is not None else None
         return value, last.gradient
 
+    def parameters(x):
+        return x if variables is None else variables.parameters(x)
+
     def loss(x, value):
-        penalty = objective.penalty(x)
+        penalty = objective.penalty(parameters(x)) + (0.0 if variables is None else variables.penalty(x))
         return loss_scale * (float(value) - penalty) + penalty
 
     def record(intermediate_result):
@@ -76,8 +84,10 @@ def lbfgs(
             print(f"Iteration {reached.nit}, loss = {intermediate_result.fun:.8f}")
         if watch is not None:
             # SciPy has computed the gradient there, as a rule last of all.
-            gradient = last.gradient if np.array_equal(last.x, x) else objective.value_and_gradient(x)[1]
-            if watch.reached(reached.nit, x, gradient):
+            gradient = last.gradient if np.array_equal(last.x, x) else function(x)[1]
+            if variables is not None:
+                gradient = variables.projected(x, gradient)
+            if watch.reached(reached.nit, parameters(x), gradient):
                 raise _Ended(0, "STOP: ENDED BY WHO WATCHED")
             if reached.nit < max_iter:
                 watch.begins()
@@ -90,6 +100,7 @@ def lbfgs(
             reached.x,
             method="L-BFGS-B",
             jac=True,
+            bounds=bounds,
             callback=record,
             options={"maxiter": max_iter, "maxfun": max_fun, "gtol": tol},
         )
@@ -100,5 +111,5 @@ def lbfgs(
         warnings.warn("Training interrupted by user.", stacklevel=2)
         result = reached
     result.loss = loss(result.x, result.fun)
-    result.x = result.x.astype(w.dtype)
+    result.x = parameters(result.x).astype(w.dtype)
     return result

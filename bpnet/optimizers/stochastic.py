@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from bpnet._core.shuffling import shuffle_rows
-from bpnet.training import check_finite, run_epoch
+from bpnet.training import check_finite, draw_seed, run_epoch
 
 
 @dataclass
@@ -28,6 +28,13 @@ class Progress:
     validation_losses: Any = None
     judged_by: Any = None
     last_of_ties: bool = False
+    dropout_seed: int | None = None
+
+    def draw_seed(self, random_state):
+        """Seed of dropout: drawn once, so that training goes on as if it had never been interrupted."""
+        if self.dropout_seed is None:
+            self.dropout_seed = draw_seed(random_state)
+        return self.dropout_seed
 
     def watch_validation(self, w, judged_by=None):
         """Judge by a validation score from now on, and keep the parameters of the best."""
@@ -95,7 +102,7 @@ def stochastic(
     n_iter : int
         Epochs run.
     converged : bool
-        False where max_iter or time ended the training.
+        False where max_iter ended the training before the schedule, or time did.
 
     Raises
     ------
@@ -110,7 +117,8 @@ def stochastic(
                 watch.begins()
             if shuffle:
                 shuffle_rows(random_state, order)
-            if not run_epoch(epoch, order, until):
+            rates = progress.schedule.rates(epoch.count_batches(len(order)))
+            if not run_epoch(epoch, order, rates, until):
                 progress.n_seen += epoch.n_learnt
                 break
             rate = progress.rule.rate
@@ -134,7 +142,7 @@ def stochastic(
     except KeyboardInterrupt:
         warnings.warn("Training interrupted by user.", stacklevel=2)
         return n_iter, True
-    return n_iter, False
+    return n_iter, n_iter >= max_iter and progress.schedule.ends_as_planned
 
 
 def _stops(progress, tol, n_iter_no_change, score, verbose):

@@ -38,6 +38,9 @@ cdef Chunk load(
     Data data, Workspace ws, const Py_ssize_t* order, Py_ssize_t start, int n, int first, int count,
     const floating* tag,
 ) noexcept nogil
+cdef void lay_out_columns(
+    const floating* x, floating* columns, Py_ssize_t n, Py_ssize_t d, Py_ssize_t first, Py_ssize_t count
+) noexcept nogil
 cdef bint is_finite(const floating* x, Py_ssize_t n) noexcept nogil
 cdef double total_weight(
     Data data, const Py_ssize_t* order, Py_ssize_t start, Py_ssize_t n, const floating* tag

@@ -8,7 +8,7 @@ by side are read where they are, others are gathered chunk by chunk: nothing her
 import numpy as np
 
 from cpython.buffer cimport PyBUF_SIMPLE, PyBuffer_Release, PyObject_GetBuffer
-from libc.string cimport memset
+from libc.string cimport memcpy, memset
 
 from bpnet._core.kernels cimport gather
 
@@ -91,12 +91,15 @@ cdef Chunk load(
     cdef const Py_ssize_t* wanted = order + start + first
     chunk.n, chunk.first, chunk.count = n, first, count
     chunk.values, chunk.columns, chunk.starts, chunk.stops = data.values, data.columns, ws.starts, ws.stops
-    if x != NULL and order == NULL:
+    if x != NULL and order == NULL and not ws.copies_inputs:
         chunk.x = x + start * d
+    elif x != NULL and order == NULL:
+        chunk.x = rows
+        memcpy(rows + first * d, x + (start + first) * d, count * d * sizeof(floating))
     elif x != NULL:
         chunk.x = rows
         gather(x, wanted, rows + first * d, count, d)
-    elif data.plan.reads_sparse:
+    elif data.plan.reads_sparse and not ws.copies_inputs:
         chunk.x = NULL
         for i in range(first, first + count):
             row = start + i if order == NULL else order[start + i]
@@ -111,7 +114,7 @@ cdef Chunk load(
     chunk.x_columns = NULL
     if data.plan.reads_columns:
         chunk.x_columns = ws.columns
-        _lay_out_columns(<const floating*> chunk.x, <floating*> ws.columns, n, d, first, count)
+        lay_out_columns(<const floating*> chunk.x, <floating*> ws.columns, n, d, first, count)
 
     chunk.y = target
     if data.codes != NULL:
@@ -136,7 +139,7 @@ cdef Chunk load(
     return chunk
 
 
-cdef void _lay_out_columns(
+cdef void lay_out_columns(
     const floating* x, floating* columns, Py_ssize_t n, Py_ssize_t d, Py_ssize_t first, Py_ssize_t count
 ) noexcept nogil:
     """Rows first .. first + count of x (n, d) into columns (d, n), eight inputs, a cache line, at a time."""

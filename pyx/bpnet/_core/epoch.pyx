@@ -19,11 +19,13 @@ from libc.stdint cimport uint64_t
 
 from bpnet._core.clock cimport now
 from bpnet._core.data cimport Chunk, Data, load, total_weight
+from bpnet._core.dropout cimport Dropout, draw_keys, drop_inputs
 from bpnet._core.kernels cimport decay
 from bpnet._core.losses cimport Loss
 from bpnet._core.online cimport Chain, sweep_row
 from bpnet._core.plan cimport GROUP, Piece, Plan, Workspace, needs_blas
 from bpnet._core.products cimport BLAS_ROWS
+from bpnet._core.regularisation cimport Regularisation, clipping, is_still, prepare, take_step
 from bpnet._core.sweeps cimport OUTPUT, RAW, Reading, backward, forward, gradient, read_loss, summed_loss
 from bpnet._core.team cimport (
     BPNET_MAX_THREADS, bpnet_flush_subnormals, bpnet_restore_subnormals, bpnet_team, bpnet_team_dismiss,
@@ -75,21 +77,27 @@ cdef class Epoch:
         False leaves out the division by the batch's weight.
     n_threads : int, default=1
         The most threads to use: fewer where a chunk has no work for them, one unless blocks and inputs are dense.
+    dropout : Dropout, optional
+    regularisation : Regularisation, optional
+        Made for this plan and for w as it stands.
     """
 
     cdef Plan plan
     cdef Loss loss
     cdef Data data
     cdef UpdateRule rule
+    cdef Dropout dropout
+    cdef Regularisation regularisation
     cdef Workspace ws
     cdef Chain chain
     cdef Reading reading
-    cdef object _w, _g, _order, _penalties, _helpers
+    cdef object _w, _g, _order, _penalties, _helpers, _rates
     cdef void* w
     cdef void* g
     cdef double* penalties               # of each piece: summed over the batches done
     cdef const Py_ssize_t* order
     cdef readonly Py_ssize_t batch_size
+    cdef const double* rates             # of the step of each batch, or NULL: that of the rule
     cdef Py_ssize_t n_rows
     cdef double alpha
     cdef bint mean, is_float
@@ -106,6 +114,7 @@ cdef class Epoch:
     def __init__(
         self, Plan plan not None, Loss loss not None, bint reads_raw, Data data not None, w,
         UpdateRule rule not None, Py_ssize_t batch_size, double alpha=0.0, bint mean=True, Py_ssize_t n_threads=1,
+        Dropout dropout=None, Regularisation regularisation=None,
     ):
         check_problem(plan, data, w, loss)
         if not w.flags.c_contiguous or not w.flags.writeable:
@@ -118,9 +127,16 @@ cdef class Epoch:
             raise ValueError(f"expected n_threads of at least 1, got {n_threads}")
         if self.team.size:
             raise TypeError("an Epoch is made once")
+        for option in (dropout, regularisation):
+            if option is not None and (option.plan is not plan or option.dtype != w.dtype):
+                raise ValueError("dropout or regularisation were made for another plan or type")
         self.plan, self.loss, self.data, self.rule = plan, loss, data, rule
+        self.dropout, self.regularisation = dropout, regularisation
         self.reading = RAW if reads_raw else OUTPUT
-        self.ws = Workspace(plan, w.dtype, min(batch_size, data.n_rows), data.gathers(True))
+        copies = dropout is not None and dropout.drops_inputs
+        self.ws = Workspace(plan, w.dtype, min(batch_size, data.n_rows), copies or data.gathers(True))
+        if dropout is not None:
+            dropout.prepare(self.ws)
         self._w, self._g, self._penalties = w, aligned(np.zeros_like(w), w.dtype), np.zeros(plan.n_pieces)
         self.w = <void*> <size_t> w.ctypes.data
         self.g = <void*> <size_t> self._g.ctypes.data
@@ -131,7 +147,8 @@ cdef class Epoch:
         if bpnet_team_init(&self.team, self._count_threads(n_threads)) < 0:
             raise MemoryError("no lock for a thread")
         self.chain = Chain(plan, self.reading)
-        self.rows_alone = self.chain.n_links and data.x != NULL and batch_size == 1
+        is_plain = dropout is None and regularisation is None
+        self.rows_alone = is_plain and self.chain.n_links and data.x != NULL and batch_size == 1
 
     def __dealloc__(self):
         bpnet_team_free(&self.team)
@@ -153,11 +170,13 @@ cdef class Epoch:
             return self.position
         return self.position - self.position % self.batch_size
 
-    def begin(self, order=None):
+    def begin(self, order=None, rates=None):
         """Start an epoch over the rows `order` (contiguous intp; None: all rows as they stand).
 
         The array is not copied. Its values are checked when it first comes; after that it may be permuted.
+        `rates`, one for each batch (contiguous float64), become the rule's rates, each before its step.
         """
+        cdef const double[::1] steps
         if order is not None and order is not self._order:
             check_order(order, self.data.n_rows)
         self._order = order
@@ -165,9 +184,21 @@ cdef class Epoch:
         if order is not None:
             self.order = <const Py_ssize_t*> <size_t> order.ctypes.data
         self.n_rows = self.data.n_rows if order is None else len(order)
+        self._rates, self.rates = rates, NULL
+        if rates is not None:
+            if len(rates) != self.count_batches(self.n_rows):
+                raise ValueError(f"expected {self.count_batches(self.n_rows)} rates, one per batch, got {len(rates)}")
+            steps = rates
+            self.rates = &steps[0]
         self.position = 0
         self.data_loss = 0
         self._penalties[:] = 0
+        if self.dropout is not None:
+            self.dropout.begin_epoch()
+
+    def count_batches(self, Py_ssize_t n_rows):
+        """Batches of an epoch over so many rows."""
+        return (n_rows + self.batch_size - 1) // self.batch_size
 
     def advance(self, double seconds):
         """Work for about so many seconds without the GIL; True when the epoch is done."""
@@ -218,7 +249,7 @@ cdef void _advance(Epoch self, int rank, floating* w, floating* g, double until)
     """
     cdef Turn turn
     cdef Chunk chunk
-    if self.rows_alone:
+    if self.rows_alone and self.rates == NULL:
         _learn_rows(self, w, g, until)
         return
     if rank == 0:
@@ -227,18 +258,26 @@ cdef void _advance(Epoch self, int rank, floating* w, floating* g, double until)
     while self.turn.n > 0:
         turn = self.turn
         chunk = _load_share(self, &turn, rank, w)
+        if self.ws.drops != NULL:
+            draw_keys(self.dropout, self.order, turn.start, &chunk)
+            drop_inputs(self.dropout, self.ws, &chunk, w)
         forward(self.plan, w, self.ws, &chunk, self.reading, True)
         read_loss(self.plan, self.loss, self.ws, &chunk, turn.scale, w)
         backward(self.plan, w, self.ws, &chunk, self.reading)
         if rank == 0:
             self.team.next_piece = 0
             if turn.closes_batch:
+                if self.rates != NULL:
+                    self.rule.rate = self.rates[turn.start // self.batch_size]
                 self.rule.begin_step()
         bpnet_team_meet(&self.team, rank)
         if rank == 0:
             self.data_loss += turn.times * turn.scale * summed_loss(self.ws, &chunk)
             _take_turn(self, w, until)
-        _finish_pieces(self, &turn, &chunk, w, g)
+        if self.regularisation is None:
+            _finish_pieces(self, &turn, &chunk, w, g)
+        else:
+            _finish_regularised(self, self.regularisation, &turn, &chunk, rank, w, g)
         bpnet_team_meet(&self.team, rank)
 
 
@@ -335,3 +374,31 @@ cdef void _finish_pieces(Epoch self, const Turn* turn, const Chunk* chunk, float
         p = bpnet_team_take(&self.team)
     if steps_at_once and turn.closes_batch:
         step(self.rule, g, w, 0, self.plan.n_parameters)
+
+
+cdef void _finish_regularised(
+    Epoch self, Regularisation r, const Turn* turn, const Chunk* chunk, int rank, floating* w, floating* g
+) noexcept nogil:
+    """The same with what `Regularisation` adds; to clip the gradient, threads meet between it and the steps."""
+    cdef double factor, strength = self.alpha * turn.scale
+    cdef bint clips = r.max_norm > 0
+    cdef Piece* piece
+    cdef int p = bpnet_team_take(&self.team)
+    while p < self.plan.n_pieces:
+        piece = &self.plan.pieces[p]
+        if not is_still(r, p):
+            gradient(self.plan, self.ws, chunk, piece, g, turn.opens_batch)
+        if turn.closes_batch:
+            if strength != 0:
+                self.penalties[p] += turn.times * 0.5 * strength * decay(
+                    strength, w + piece.start, g + piece.start, piece.n_weights
+                )
+            self.penalties[p] += turn.times * prepare(r, p, piece, w, g, turn.scale)
+            if not clips:
+                take_step(r, self.rule, p, piece, g, w, 1)
+        p = bpnet_team_take(&self.team)
+    if clips and turn.closes_batch:
+        bpnet_team_meet(&self.team, rank)
+        factor = clipping(r)
+        for p from rank <= p < self.plan.n_pieces by self.team.size:
+            take_step(r, self.rule, p, &self.plan.pieces[p], g, w, factor)

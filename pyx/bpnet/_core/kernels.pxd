@@ -2,6 +2,8 @@
 """The table of C kernels chosen for this machine, for both precisions."""
 from cython cimport floating
 
+from libc.stdint cimport uint32_t
+
 
 cdef extern from "kernels.h" nogil:
     enum:
@@ -59,6 +61,18 @@ cdef extern from "kernels.h" nogil:
         void (*dot_columns)(
             Py_ssize_t, const int*, const float*, Py_ssize_t, const float*, float*, Py_ssize_t
         ) noexcept nogil
+        void (*rmsprop)(
+            float, double, float, float, const float*, float*, float*, float*, Py_ssize_t
+        ) noexcept nogil
+        void (*rprop)(float, float, float, float, const float*, float*, float*, float*, Py_ssize_t) noexcept nogil
+        void (*scale)(float, float*, Py_ssize_t) noexcept nogil
+        double (*squares)(const float*, Py_ssize_t) noexcept nogil
+        double (*lasso)(float, const float*, float*, Py_ssize_t) noexcept nogil
+        void (*settle)(const float*, const float*, float*, Py_ssize_t) noexcept nogil
+        void (*drop)(
+            const uint32_t*, const uint32_t*, Py_ssize_t, const uint32_t*, const float*, float*, float*,
+            Py_ssize_t, Py_ssize_t
+        ) noexcept nogil
 
     ctypedef struct bpnet_kernels_f64:
         void (*exp)(const double*, double*, Py_ssize_t) noexcept nogil
@@ -92,6 +106,20 @@ cdef extern from "kernels.h" nogil:
         ) noexcept nogil
         void (*dot_columns)(
             Py_ssize_t, const int*, const double*, Py_ssize_t, const double*, double*, Py_ssize_t
+        ) noexcept nogil
+        void (*rmsprop)(
+            double, double, double, double, const double*, double*, double*, double*, Py_ssize_t
+        ) noexcept nogil
+        void (*rprop)(
+            double, double, double, double, const double*, double*, double*, double*, Py_ssize_t
+        ) noexcept nogil
+        void (*scale)(double, double*, Py_ssize_t) noexcept nogil
+        double (*squares)(const double*, Py_ssize_t) noexcept nogil
+        double (*lasso)(double, const double*, double*, Py_ssize_t) noexcept nogil
+        void (*settle)(const double*, const double*, double*, Py_ssize_t) noexcept nogil
+        void (*drop)(
+            const uint32_t*, const uint32_t*, Py_ssize_t, const uint32_t*, const double*, double*, double*,
+            Py_ssize_t, Py_ssize_t
         ) noexcept nogil
 
     ctypedef struct bpnet_kernels:
@@ -206,3 +234,46 @@ cdef inline void dot_columns(
         table.f32.dot_columns(n_heard, at, z, ld, delta, g, n)
     else:
         table.f64.dot_columns(n_heard, at, z, ld, delta, g, n)
+
+
+cdef inline void scale(double factor, floating* x, Py_ssize_t n) noexcept nogil:
+    """x *= factor."""
+    if floating is float:
+        table.f32.scale(<float> factor, x, n)
+    else:
+        table.f64.scale(factor, x, n)
+
+
+cdef inline double squares(const floating* g, Py_ssize_t n) noexcept nogil:
+    """g . g."""
+    if floating is float:
+        return table.f32.squares(g, n)
+    else:
+        return table.f64.squares(g, n)
+
+
+cdef inline double lasso(double strength, const floating* w, floating* g, Py_ssize_t n) noexcept nogil:
+    """g += the shortest subgradient of strength |w|_1; returns |w|_1."""
+    if floating is float:
+        return table.f32.lasso(<float> strength, w, g, n)
+    else:
+        return table.f64.lasso(strength, w, g, n)
+
+
+cdef inline void settle(const floating* before, const floating* g, floating* w, Py_ssize_t n) noexcept nogil:
+    """w = 0 where a step from `before` led to the side that g, its gradient, did not mean."""
+    if floating is float:
+        table.f32.settle(before, g, w, n)
+    else:
+        table.f64.settle(before, g, w, n)
+
+
+cdef inline void drop(
+    const uint32_t* low, const uint32_t* high, Py_ssize_t first, const uint32_t* below, const floating* scale_,
+    floating* z, floating* slope, Py_ssize_t n, Py_ssize_t m,
+) noexcept nogil:
+    """Some of the signals z (n, m) and of their slopes become 0, the others are scaled; see kernels/dropout.inc."""
+    if floating is float:
+        table.f32.drop(low, high, first, below, scale_, z, slope, n, m)
+    else:
+        table.f64.drop(low, high, first, below, scale_, z, slope, n, m)

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """The compiled form of a topology: integers only, so float32 and float64 and all threads share it."""
 
+from libc.stdint cimport uint32_t
+
 cdef enum:
     # Rows whose losses are summed together; rows that threads share are cut at its multiples, so that sums do not
     # depend on how many threads there are.
@@ -63,6 +65,14 @@ cdef struct Output:
     int n_units
     int column                 # of the first of them among all outputs
 
+cdef struct Drops:
+    # What dropout leaves out. `below` and `scale` (float or double) hold a value for each input, then for each unit.
+    const uint32_t* low          # of the key of each row of the chunk
+    const uint32_t* high
+    const uint32_t* below        # left out with probability below / 2^32
+    const void* scale
+    const unsigned char* layers  # whether a layer has units that may be left out; 0 is the inputs
+
 cdef class Plan:
     cdef readonly int n_layers           # the input layer, number 0, included
     cdef readonly int n_inputs
@@ -109,6 +119,8 @@ cdef class Workspace:
     cdef void* room                      # one masked block as a full matrix, or the signals that a sparse one reads
     cdef Py_ssize_t* starts              # CSR input: first and past-the-end entry of each gathered row
     cdef Py_ssize_t* stops
+    cdef Drops* drops                    # NULL where there is no dropout
+    cdef bint copies_inputs              # dense copies of the inputs whatever the data are: they will be changed
     # NULL unless asked for: what second derivatives need beside that, laid out as z is.
     cdef void* bend                      # h''(a), after the backward sweep times dE/dz
     cdef void* ra                        # derivatives of a, z and delta along a direction in w

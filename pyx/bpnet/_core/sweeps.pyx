@@ -11,6 +11,7 @@ from libc.string cimport memcpy, memset
 from bpnet._core cimport kernels
 from bpnet._core.activations cimport softmax
 from bpnet._core.blocks cimport accumulate, accumulate_sparse, backpropagate, propagate, propagate_sparse
+from bpnet._core.dropout cimport drop_layer
 from bpnet._core.kernels cimport BPNET_SOFTMAX
 from bpnet._core.losses cimport evaluate
 from bpnet._core.plan cimport GROUP, Block, Layer, Output
@@ -58,6 +59,8 @@ cdef void forward(
             read_outputs(plan, l, a, <floating*> ws.raw, chunk)
         slope = <floating*> ws.slope + place(layer, chunk) if slopes else NULL
         _activate(plan, layer, a, slope, bend + place(layer, chunk) if bend != NULL else NULL, chunk.count)
+        if ws.drops != NULL and ws.drops.layers[l]:
+            drop_layer(plan, l, ws.drops, chunk, a, slope)
         if reading == OUTPUT and not plan.ends_plainly:
             read_outputs(plan, l, a, <floating*> ws.raw, chunk)
 

@@ -21,6 +21,17 @@ cdef class Adam(UpdateRule):
     cdef readonly double beta_2
     cdef readonly double epsilon
 
+cdef class RMSProp(UpdateRule):
+    cdef readonly double decay
+    cdef readonly double epsilon
+    cdef readonly double momentum
+
+cdef class Rprop(UpdateRule):
+    cdef readonly double shrink
+    cdef readonly double grow
+    cdef readonly double least
+    cdef readonly double most
+
 
 cdef inline void step(
     UpdateRule rule, const floating* g, floating* w, Py_ssize_t start, Py_ssize_t n

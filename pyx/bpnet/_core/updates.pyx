@@ -121,6 +121,102 @@ cdef class Adam(UpdateRule):
         )
 
 
+cdef class RMSProp(UpdateRule):
+    """RMSProp (Tieleman and Hinton, 2012).
+
+    square = decay square + (1 - decay) g^2;  w -= rate g / (sqrt(square) + epsilon). With momentum
+    v = momentum v + g / (sqrt(square) + epsilon);  w -= rate v.
+
+    The average begins at 0 and is not corrected: the first step is 1 / sqrt(1 - decay) times the rate.
+
+    Parameters
+    ----------
+    n_parameters : int
+    dtype : numpy.dtype
+    rate : float
+    decay : float, default=0.99
+    epsilon : float, default=1e-8
+    momentum : float, default=0.0
+    """
+
+    def __init__(self, n_parameters, dtype, rate, decay=0.99, epsilon=1e-8, momentum=0.0):
+        if not (0 <= decay < 1 and epsilon > 0 and 0 <= momentum <= 1):
+            raise ValueError(
+                "expected decay in [0, 1), epsilon above 0 and momentum from 0 to 1, "
+                f"got {decay}, {epsilon} and {momentum}"
+            )
+        self.decay = decay
+        self.epsilon = epsilon
+        self.momentum = momentum
+        self._start(rate, np.zeros((2 if momentum else 1, n_parameters), dtype))
+
+    def __reduce__(self):
+        return _restore, (RMSProp, (self.decay, self.epsilon, self.momentum), self.rate, self.state, self.n_steps)
+
+    cdef void step_f32(self, const float* g, float* w, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
+        cdef float* square = <float*> self.memory + start
+        table.f32.rmsprop(
+            <float> self.step_rate, self.decay, <float> self.epsilon, <float> self.momentum,
+            g + start, square, square + self.n_parameters if self.momentum else NULL, w + start, n,
+        )
+
+    cdef void step_f64(self, const double* g, double* w, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
+        cdef double* square = <double*> self.memory + start
+        table.f64.rmsprop(
+            self.step_rate, self.decay, self.epsilon, self.momentum,
+            g + start, square, square + self.n_parameters if self.momentum else NULL, w + start, n,
+        )
+
+
+cdef class Rprop(UpdateRule):
+    """iRprop- (Igel and Huesken, 2003): steps of their own size for each parameter, by the sign of its gradient.
+
+    While the sign stays the size grows, where it turns the size shrinks and the parameter waits for one step; the
+    gradient of a step it waited for counts as 0 in the next. For gradients of all rows: batches turn signs by chance.
+
+    Parameters
+    ----------
+    n_parameters : int
+    dtype : numpy.dtype
+    rate : float
+        Size of the first step; later ones do not depend on it.
+    shrink, grow : float, default=0.5 and 1.2
+    least, most : float, default=1e-6 and 50.0
+        Bounds of the sizes.
+    """
+
+    def __init__(self, n_parameters, dtype, rate, shrink=0.5, grow=1.2, least=1e-6, most=50.0):
+        if not (0 < shrink < 1 < grow and 0 <= least <= most):
+            raise ValueError(
+                f"expected 0 < shrink < 1 < grow and 0 <= least <= most, got {shrink}, {grow}, {least} and {most}"
+            )
+        self.shrink = shrink
+        self.grow = grow
+        self.least = least
+        self.most = most
+        state = np.zeros((2, n_parameters), dtype)
+        state[1] = rate
+        self._start(rate, state)
+
+    def __reduce__(self):
+        settings = (self.shrink, self.grow, self.least, self.most)
+        return _restore, (Rprop, settings, self.rate, self.state, self.n_steps)
+
+    cdef void step_f32(self, const float* g, float* w, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
+        cdef float* before = <float*> self.memory + start
+        table.f32.rprop(
+            <float> self.shrink, <float> self.grow, <float> self.least, <float> self.most,
+            g + start, before, before + self.n_parameters, w + start, n,
+        )
+
+    cdef void step_f64(self, const double* g, double* w, Py_ssize_t start, Py_ssize_t n) noexcept nogil:
+        cdef double* before = <double*> self.memory + start
+        table.f64.rprop(
+            self.shrink, self.grow, self.least, self.most,
+            g + start, before, before + self.n_parameters, w + start, n,
+        )
+
+
 def _restore(kind, settings, rate, state, n_steps):
     """Rebuild a pickled rule around its state."""
     rule = kind(0, state.dtype, rate, *settings)

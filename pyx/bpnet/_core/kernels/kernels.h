@@ -10,6 +10,7 @@
 #define BPNET_KERNELS_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 /* Activation functions h(a). The names in bpnet/_core/activations.pyx stand in the same order. */
 enum {
@@ -83,6 +84,20 @@ typedef struct {
         /* g[e] += column at[e] of z times delta, for every e */                                                \
         void (*dot_columns)(ptrdiff_t n_heard, const int *at, const real *z, ptrdiff_t ld,                      \
                             const real *delta, real *g, ptrdiff_t n);                                           \
+        /* Two more update rules. */                                                                            \
+        void (*rmsprop)(real rate, double keep, real epsilon, real momentum, const real *g, real *square,       \
+                        real *v, real *w, ptrdiff_t n);                                                         \
+        void (*rprop)(real shrink, real grow, real least, real most, const real *g, real *before, real *size,   \
+                      real *w, ptrdiff_t n);                                                                    \
+        /* x *= factor; g . g; g += the shortest subgradient of strength |w|_1, returns |w|_1; w = 0 where a step \
+         * led to the side that g did not mean. */                                                              \
+        void (*scale)(real factor, real *x, ptrdiff_t n);                                                       \
+        double (*squares)(const real *g, ptrdiff_t n);                                                          \
+        double (*lasso)(real strength, const real *w, real *g, ptrdiff_t n);                                    \
+        void (*settle)(const real *before, const real *g, real *w, ptrdiff_t n);                                \
+        /* Leave out some of the signals z (n, m) and their slopes, and scale the others; keys by row. */       \
+        void (*drop)(const uint32_t *low, const uint32_t *high, ptrdiff_t first, const uint32_t *below,         \
+                     const real *scale, real *z, real *slope, ptrdiff_t n, ptrdiff_t m);                        \
     } NAME
 
 BPNET_DECLARE_KERNELS(float, bpnet_kernels_f32);

@@ -5,7 +5,6 @@ from math import ceil
 
 import numpy as np
 
-from bpnet._core.data import Data
 from bpnet.objective import Objective
 
 
@@ -25,12 +24,11 @@ def gradient_norm(network, job, rows, alpha, batch_size):
     alpha : float
     batch_size : int
     """
-    y, weight = job.y, job.weight
-    if weight is not None or len(rows) < len(y):
-        inside = np.zeros(len(y), network.dtype)
+    n_rows, weight = len(job.y), job.weight
+    if weight is not None or len(rows) < n_rows:
+        inside = np.zeros(n_rows, network.dtype)
         inside[rows] = 1 if weight is None else weight[rows]
         weight = inside
-    total_weight = len(y) if weight is None else float(weight.sum(dtype=np.float64))
-    data = Data(network.topology.plan, job.inputs, y, weight)
-    objective = Objective(network, data, total_weight, alpha * ceil(len(rows) / batch_size))
+    total_weight = n_rows if weight is None else float(weight.sum(dtype=np.float64))
+    objective = Objective(network, job.data(network, weight), total_weight, alpha * ceil(len(rows) / batch_size))
     return lambda: float(np.linalg.norm(objective.value_and_gradient(network.parameters)[1]))

@@ -18,6 +18,7 @@ from sklearn.datasets import load_digits
 from bpnet import MLPClassifier, MLPRegressor
 from bpnet._atomic import write_atomically
 from bpnet.callbacks import Checkpoint, resume
+from bpnet.estimators._standing import checksum
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -259,3 +260,11 @@ def test_a_training_killed_at_any_time_is_resumed_to_the_same_bits(tmp_path):
     est = resume(path)
     assert 0 < est._standing.n_iter
     assert_same_fit(est.fit(X, LABELS), MLPClassifier(**settings).fit(X, LABELS))
+
+
+def test_checksums_tell_values_shapes_types_and_what_is_missing():
+    arrays = X, X.T.copy(), X.reshape(-1), X.astype(np.float32), X + 0.0, scipy.sparse.csr_array(X), X[:0], None
+    sums = [checksum(array, LABELS) for array in arrays]
+    assert sums[0] == sums[4] and len({*sums}) == len(sums) - 1
+    assert checksum(None, X) != checksum(X, None) and checksum((X, None)) != checksum((X, LABELS))
+    assert checksum(X.T) == checksum(X.T.copy())

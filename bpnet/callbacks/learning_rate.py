@@ -5,10 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bpnet._core.data import Data
 from bpnet._core.shuffling import shuffle_rows
 from bpnet._threads import one_blas_thread
-from bpnet._validation import as_csr
 from bpnet.training import run_epoch
 
 #: Share of the past in the moving average of the losses: some twenty batches count.
@@ -108,11 +106,9 @@ def _batch_losses(draft, X, y, sample_weight, rates, random_state):
     """The loss of one batch after the other, before its step at the next rate."""
     from bpnet.estimators._solve import make_epoch
 
-    X, y, sample_weight = draft._validate(X, y, sample_weight, goes_on=False, incremental=False)
-    network = draft._build(X, y, random_state, goes_on=False)
-    weight = draft._weigh(y, sample_weight)
-    inputs = as_csr(X, X.shape[1], X.dtype) if hasattr(X, "tocsr") else X
-    data = Data(network.topology.plan, inputs, y, None if weight is None else weight.astype(X.dtype))
+    job = draft._take_job(X, y, sample_weight, incremental=False)
+    network = draft._build(job.X, job.y, random_state, goes_on=False)
+    data = job.data(network)
     progress = draft._resume(network.parameters, goes_on=False, incremental=False)
     epoch = make_epoch(draft, network, data, progress, data.n_rows, random_state)
     order, start = np.arange(data.n_rows), data.n_rows

@@ -140,7 +140,7 @@ class BaseMLP(ShowsNetwork, CallbackSupportMixin, BaseEstimator):
         check_finite(network.parameters)
         self.network_ = network
 
-    def _take_job(self, X, y, sample_weight, incremental, given, tasks):
+    def _take_job(self, X, y, sample_weight, incremental, given=(None, None, None), tasks=None):
         """All that was given to `fit` or `partial_fit`, checked."""
         began, resumed = monotonic(), self.__dict__.pop("_standing", None)
         goes_on = hasattr(self, "network_") and (self.warm_start or incremental)

@@ -5,7 +5,6 @@ from math import ceil
 
 import numpy as np
 
-from bpnet._core.data import Data
 from bpnet.estimators._options import moving_variables
 from bpnet.objective import Objective
 
@@ -27,15 +26,14 @@ def gradient_norm(estimator, network, job, rows, batch_size):
         Those trained on.
     batch_size : int
     """
-    y, weight = job.y, job.weight
-    if weight is not None or len(rows) < len(y):
-        inside = np.zeros(len(y), network.dtype)
+    n_rows, weight = len(job.y), job.weight
+    if weight is not None or len(rows) < n_rows:
+        inside = np.zeros(n_rows, network.dtype)
         inside[rows] = 1 if weight is None else weight[rows]
         weight = inside
-    total_weight = len(y) if weight is None else float(weight.sum(dtype=np.float64))
-    data = Data(network.topology.plan, job.inputs, y, weight)
+    total_weight = n_rows if weight is None else float(weight.sum(dtype=np.float64))
     n_batches = ceil(len(rows) / batch_size)
-    function = Objective(network, data, total_weight, estimator.alpha * n_batches).value_and_gradient
+    function = Objective(network, job.data(network, weight), total_weight, estimator.alpha * n_batches).value_and_gradient
 
     def norm():
         variables = moving_variables(estimator, network, n_batches / total_weight)

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from sklearn.utils import check_random_state
 
+from bpnet._core.data import Data
 from bpnet._validation import as_csr
 from bpnet.estimators._monitor import Monitor
 from bpnet.estimators._standing import Standing, checksum
@@ -49,10 +50,10 @@ class Job(NamedTuple):
         """The estimator's; where a training is resumed its own go on later, and none are to be drawn before."""
         return check_random_state(estimator.random_state if self.resumed is None else 0)
 
-    @property
-    def inputs(self):
-        """X as the core reads it."""
-        return as_csr(self.X, self.X.shape[1], self.X.dtype) if hasattr(self.X, "tocsr") else self.X
+    def data(self, network, weight=None):
+        """The rows as the core reads them, with the job's weights or others."""
+        inputs = as_csr(self.X, self.X.shape[1], self.X.dtype) if hasattr(self.X, "tocsr") else self.X
+        return Data(network.topology.plan, inputs, self.y, self.weight if weight is None else weight)
 
     def interrupted(self):
         """Where the interrupted training stood; a copy, for this one may fail."""

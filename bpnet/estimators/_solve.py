@@ -7,7 +7,6 @@ import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.optimize import _check_optimize_result
 
-from bpnet._core.data import Data
 from bpnet._core.epoch import Epoch
 from bpnet._threads import count_threads
 from bpnet.estimators._gradient_norm import gradient_norm
@@ -21,7 +20,7 @@ from bpnet.optimizers.stochastic import Progress, stochastic
 
 def fit_lbfgs(estimator, network, job, random_state):
     """L-BFGS. Early stopping goes by a given validation set only: without one it is ignored, as in scikit-learn."""
-    data = Data(network.topology.plan, job.inputs, job.y, job.weight)
+    data = job.data(network)
     total_weight = data.n_rows if job.weight is None else float(job.weight.sum(dtype=np.float64))
     progress = Progress(None, None)
     validation = None if job.given is None else ValidationSet.given(estimator, network, job.given)
@@ -56,7 +55,7 @@ def fit_stochastic(estimator, network, job, random_state):
     standing = job.interrupted() or _start(estimator, w, job, random_state)
     w[:], standing.w = standing.w, w
     progress, train = standing.progress, standing.order
-    data = Data(network.topology.plan, job.inputs, job.y, job.weight)
+    data = job.data(network)
     validation = _set_aside(estimator, network, job, data, standing.rows_set_aside)
     if validation is not None:
         validation.watch(progress, early)

@@ -72,7 +72,7 @@ def equip(
 
 
 def dropout_shares(topology, dropout, input_dropout):
-    """Probability of being left out of each input, then of each unit; None where all are 0.
+    """Probability of being left out of each input, then of each unit; None where all are 0. Outputs stay in any case.
 
     `dropout` is a number, or one for each layer that has other units than outputs.
     """
@@ -94,4 +94,4 @@ def dropout_shares(topology, dropout, input_dropout):
     of_units = np.zeros(len(is_hidden))
     for place, share in zip(hidden, shares, strict=True):
         of_units[place] = share
-    return np.concatenate([np.full(topology.n_inputs, float(input_dropout)), of_units * is_hidden])
+    return np.concatenate([np.full(topology.n_inputs, float(input_dropout)), of_units])

@@ -75,10 +75,11 @@ def fitted_attributes(est):
 
 #: What bpnet adds, with the values that leave everything as it is in scikit-learn.
 OUR_OWN = {"n_jobs": None, "topology": None}
-OUR_OWN |= dict.fromkeys(["scoring", "callbacks", "max_time", "gradient_tol"])
+OUR_OWN |= {"initializer": None, "dropout": 0.0, "input_dropout": 0.0, "alpha_l1": 0.0, "weight_decay": 0.0}
+OUR_OWN |= dict.fromkeys(["max_gradient_norm", "frozen", "scoring", "callbacks", "max_time", "gradient_tol"])
 CLASSIFIERS_OWN = {"class_weight": None}
 #: What bpnet adds to `fit`.
-OF_FIT = {"X_val", "y_val", "sample_weight_val"}
+OF_FIT = {"X_val", "y_val", "sample_weight_val", "coef_init", "intercept_init"}
 
 
 @pytest.mark.parametrize("kind", ["MLPRegressor", "MLPClassifier"])

@@ -33,7 +33,8 @@ def gradient_norm(estimator, network, job, rows, batch_size):
         weight = inside
     total_weight = n_rows if weight is None else float(weight.sum(dtype=np.float64))
     n_batches = ceil(len(rows) / batch_size)
-    function = Objective(network, job.data(network, weight), total_weight, estimator.alpha * n_batches).value_and_gradient
+    objective = Objective(network, job.data(network, weight), total_weight, estimator.alpha * n_batches)
+    function = objective.value_and_gradient
 
     def norm():
         variables = moving_variables(estimator, network, n_batches / total_weight)

@@ -246,11 +246,11 @@ def test_divergence_is_an_error_unless_a_validation_score_guards_it():
 def test_ctrl_c_ends_the_training_with_what_was_reached(monkeypatch):
     run_epoch, calls = optimizers.stochastic.run_epoch, []
 
-    def interrupted(epoch, order, until):
+    def interrupted(epoch, order, rates, until):
         calls.append(order)
         if len(calls) == 3:
             raise KeyboardInterrupt
-        return run_epoch(epoch, order, until)
+        return run_epoch(epoch, order, rates, until)
 
     parts, expected = _training(), _training()
     _run(expected, max_iter=2)

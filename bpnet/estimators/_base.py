@@ -267,6 +267,29 @@ class BaseMLP(BaseEstimator):
             )
         return min(self.batch_size, n_samples)
 
+    def to_sklearn(self):
+        """The same fitted model as an estimator of `sklearn.neural_network`, which `bpnet.from_sklearn` turns back.
+
+        Returns
+        -------
+        sklearn.neural_network.MLPClassifier or MLPRegressor
+            With the same parameters, fitted attributes and predictions (to rounding), and with the optimizer's state.
+
+        Raises
+        ------
+        ValueError
+            For networks that scikit-learn's cannot express; the message names what: skip connections, masks, layers
+            without biases, several activations or others than scikit-learn's four, other losses.
+
+        Warns
+        -----
+        UserWarning
+            Where parameters of training that scikit-learn lacks are not at their defaults.
+        """
+        from bpnet.export.sklearn import to_sklearn
+
+        return to_sklearn(self)
+
     def _snapshot(self):
         """The estimator as it is fitted now; a fit in another thread leaves it alone, for it swaps `__dict__`."""
         fitted = object.__new__(type(self))

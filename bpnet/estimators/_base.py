@@ -21,6 +21,7 @@ from bpnet._core import derivatives
 from bpnet._core.data import Data
 from bpnet._core.epoch import Epoch
 from bpnet._core.plan import aligned
+from bpnet._pickles import FORMAT, check_format
 from bpnet._threads import count_threads, one_blas_thread
 from bpnet._validation import as_csr
 from bpnet.estimators._topology import bind
@@ -341,6 +342,14 @@ class BaseMLP(BaseEstimator):
         if "network_" not in vars(self):
             raise AttributeError(f"{type(self).__name__!r} object has no attribute {attribute!r} before fit")
         return self.network_
+
+    def __getstate__(self):
+        return {**super().__getstate__(), "_bpnet_format": FORMAT}
+
+    def __setstate__(self, state):
+        state = dict(state)
+        check_format(state.pop("_bpnet_format", None), type(self).__name__)
+        super().__setstate__(state)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

@@ -35,7 +35,8 @@ def register():
         "BpnetMLPClassifier",
         _classifier_shapes,
         _convert_classifier,
-        options={"zipmap": [True, False, "columns"], "output_class_labels": [False, True]},
+        # skl2onnx asks for `nocl` by itself: numbers in place of labels, which are not offered.
+        options={"zipmap": [True, False, "columns"], "output_class_labels": [False, True], "nocl": [False]},
     )
 
 

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Models as ONNX graphs: networks, and through skl2onnx estimators and whole pipelines."""
 
+from importlib import import_module
+
 import numpy as np
 
 from bpnet.export._activations import forms
@@ -55,7 +57,7 @@ def to_onnx(model, X=None, **options):
             raise TypeError("expected no X and no options with a Network: they are for estimators and pipelines")
         return _network_model(model)
     register_onnx()
-    import skl2onnx
+    skl2onnx = _import("skl2onnx")
     from sklearn.base import is_classifier
 
     if X is None:
@@ -76,7 +78,8 @@ def register_onnx():
     ImportError
         Without skl2onnx: ``pip install bpnet[onnx]``.
     """
-    _onnx()
+    _import("onnx")
+    _import("skl2onnx")
     from bpnet.export._skl2onnx import register
 
     register()
@@ -213,7 +216,7 @@ def _activate(g, step, a):
 
 
 def _network_model(network):
-    onnx = _onnx()
+    onnx = _import("onnx")
     take_apart(network)
     nodes, constants, names = [], [], {}
 
@@ -243,10 +246,8 @@ def _network_model(network):
     return model
 
 
-def _onnx():
+def _import(name):
     try:
-        import onnx
-        import skl2onnx  # noqa: F401
+        return import_module(name)
     except ImportError as error:
-        raise ImportError("export to ONNX needs onnx and skl2onnx: pip install bpnet[onnx]") from error
-    return onnx
+        raise ImportError(f"export to ONNX needs {name}: pip install bpnet[onnx]") from error

@@ -7,7 +7,7 @@
 _HEAD = """/* A trained network, written by bpnet: one C99 file that needs nothing but the math library (-lm).
  *
  * Declare what you call as below, or include this file. x holds @n_inputs inputs, preprocessed as in training.
- * All functions are reentrant and allocate nothing; a call keeps @NAME_SIGNALS numbers on the stack.
+ * All functions are reentrant and allocate nothing; a call keeps @n_signals numbers on the stack.
  *
 """
 _OUTPUTS = """ *     @real x[@n_inputs], y[@n_outputs];

@@ -70,7 +70,7 @@ def source(model, name="model"):
         "real": "float" if network.dtype == np.float32 else "double",
         "f": "f" if network.dtype == np.float32 else "",
         "n_inputs": topology.n_inputs,
-        "n_units": len(topology.units),
+        "n_signals": topology.n_inputs + len(topology.units),
         "n_outputs": topology.n_outputs,
         "n_classes": 0 if classes is None else max(2, topology.n_outputs),
         "single": "int " if kind == "classifier" else "void ",
@@ -80,7 +80,7 @@ def source(model, name="model"):
     parts = [
         CALLS[kind],
         "#include <math.h>",
-        "enum { @NAME_INPUTS = @n_inputs, @NAME_SIGNALS = @n_inputs + @n_units, @NAME_OUTPUTS = @n_outputs };",
+        "enum { @NAME_INPUTS = @n_inputs, @NAME_SIGNALS = @n_signals, @NAME_OUTPUTS = @n_outputs };",
         "\n".join(f"{line};" for line in prototypes),
         *([classes_table(classes)] if kind == "classifier" else []),
         *_tables(layers),

@@ -40,7 +40,7 @@ def save_model(model, path):
 
     Notes
     -----
-    Every number is read back to the same bit. A weight takes some 20 bytes in float64 and some 14 in float32. State of
+    Every number is read back to the same bit. A weight takes some 22 bytes in float64 and 15 in float32. State of
     the optimizer is not saved: a warm start or `partial_fit` goes on from the weights, with a new optimizer.
 
     Examples

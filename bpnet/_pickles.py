@@ -2,7 +2,8 @@
 """The version of what is pickled: a pickle of another one is read rightly or refused, never read wrongly."""
 
 #: Raised with any change of what pickles hold: names and meanings of attributes, the order of the weights of a graph of
-#: units (`MATRIX_DENSITY` and `MATRIX_WEIGHTS` of bpnet/_unitwise.py). Older ones then need a branch where they are read.
+#: units (`MATRIX_DENSITY` and `MATRIX_WEIGHTS` of bpnet/_unitwise.py). Older ones then need a branch where they are
+#: read.
 FORMAT = 1
 
 

@@ -26,7 +26,8 @@ Z = scaler.transform(X_test)
 path = Path(__file__).with_name("digits.json")
 save_model(mlp, path)
 twin = load_model(path)
-print(f"JSON, {path.stat().st_size} bytes: the same bits again: {np.array_equal(twin.predict_proba(Z), mlp.predict_proba(Z))}")
+same = np.array_equal(twin.predict_proba(Z), mlp.predict_proba(Z))
+print(f"JSON, {path.stat().st_size} bytes: the same bits again: {same}")
 
 # What another program would do, with nothing but a JSON parser and the description in docs/guide/deployment.md.
 network = json.loads(path.read_text())["network"]

@@ -29,8 +29,8 @@ pytestmark = [
 ]
 X, LABELS = scale(load_iris().data), load_iris().target
 QUICK = {"hidden_layer_sizes": (6,), "max_iter": 30, "random_state": 0, "learning_rate_init": 0.05}
-# Units in the last place of the largest result. The largest measured are 22 in float64 and 30 in float32, of raw outputs
-# that are small differences of large terms; most are below 4.
+# Units in the last place of the largest result. The largest measured are 22 in float64 and 30 in float32, of raw
+# outputs that are small differences of large terms; most are below 4.
 ULPS = 64
 
 
@@ -74,7 +74,7 @@ def test_activations_are_exact_to_a_few_units_in_the_last_place(tmp_path):
         for dtype in one
     }
     library = compile_c(tmp_path, "\n".join(source(net, name) for name, net in nets.items()))
-    for name, net in nets.items():
+    for name in nets:
         activation, dtype = name.rsplit("_", 1)
         z = call(library[f"{name}_predict"], points[:, None], 1, dtype).ravel()
         with mp.workdps(50):

@@ -91,7 +91,9 @@ def test_pipelines_predict_as_in_python(dtype):
 
 def test_a_frame_with_words_goes_through_its_transformers():
     frame = pd.DataFrame({"length": X[:, 0], "width": X[:, 1], "kind": np.array(["p", "q", "r"])[LABELS]})
-    columns = ColumnTransformer([("words", OneHotEncoder(), ["kind"]), ("numbers", StandardScaler(), ["length", "width"])])
+    columns = ColumnTransformer(
+        [("words", OneHotEncoder(), ["kind"]), ("numbers", StandardScaler(), ["length", "width"])]
+    )
     pipe = make_pipeline(columns, MLPClassifier(**QUICK)).fit(frame, LABELS)
     inputs = {name: frame[[name]].to_numpy() for name in frame}
     result = run(to_onnx(pipe, frame[:1]), **inputs)

@@ -29,9 +29,14 @@ X, LABELS = scale(load_iris().data), load_iris().target
 NAMES = np.array(["setosa", "versicolor", "virginica"])[LABELS]
 QUICK = {"hidden_layer_sizes": (3,), "max_iter": 5, "random_state": 0}
 WIRED = Topology.from_edges(
-    4, [(0, "p"), (1, "p"), (2, ("q", 1)), ("p", ("q", 1)), (3, 7), (("q", 1), 7)], outputs=[7], out_activation="identity"
+    4,
+    [(0, "p"), (1, "p"), (2, ("q", 1)), ("p", ("q", 1)), (3, 7), (("q", 1), 7)],
+    outputs=[7],
+    out_activation="identity",
 )
-MASKED = Topology(4, [Layer(3, "silu", mask={"input": np.eye(4, 3, dtype=bool)}), Layer(1, "identity", ("h1", "input"))])
+MASKED = Topology(
+    4, [Layer(3, "silu", mask={"input": np.eye(4, 3, dtype=bool)}), Layer(1, "identity", ("h1", "input"))]
+)
 
 
 def models():

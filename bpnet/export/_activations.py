@@ -9,7 +9,6 @@ import re
 from collections.abc import Callable
 from typing import NamedTuple
 
-
 SELU, SELU_ALPHA = 1.0507009873554805, 1.7580993408473768  # Klambauer et al. (2017): lambda, and lambda alpha
 
 

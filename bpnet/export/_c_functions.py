@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """The parts of an exported C file that are the same for every network: its head, small loops, and decisions.
 
-`@name`, `@NAME`, `@real` (float or double) and `@f` (the suffix of float's functions) are filled in by `bpnet.export.c`.
+`@name`, `@NAME`, `@real` (float or double), `@f` (the suffix of float's functions) and counts are filled in by
+`bpnet.export.c`.
 """
 
 _HEAD = """/* A trained network, written by bpnet: one C99 file that needs nothing but the math library (-lm).

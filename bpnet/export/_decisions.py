@@ -62,6 +62,6 @@ def _take_estimator(model):
 
 def _plain_labels(classes):
     labels = classes.tolist()
-    if not all(isinstance(label, str) for label in labels) and not all(isinstance(label, int | float) for label in labels):
+    if not any(all(isinstance(label, kind) for label in labels) for kind in (str, int | float)):
         raise ValueError(f"cannot export these class labels: expected numbers or strings, got {labels}")
     return labels

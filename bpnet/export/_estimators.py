@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Fitted estimators as JSON and back: parameters of the constructor, and plain fitted attributes."""
 
+from typing import Any
+
 import numpy as np
 from scipy.sparse import csr_matrix
 from sklearn.preprocessing import LabelBinarizer
@@ -11,7 +13,7 @@ from bpnet.estimators.regressor import MLPRegressor
 from bpnet.export._checks import as_object
 from bpnet.export._values import decode, encode
 
-CLASSES = {"MLPClassifier": MLPClassifier, "MLPRegressor": MLPRegressor}
+CLASSES: dict[str, Any] = {"MLPClassifier": MLPClassifier, "MLPRegressor": MLPRegressor}
 TARGETS = ("binary", "multiclass", "multilabel-indicator")
 #: Fitted attributes that are derived from the rest of the file.
 DERIVED = ("network_", "n_features_in_", "classes_")
@@ -142,4 +144,4 @@ def _restore_target(model, content, network):
         or outputs != {model._choose_out_activation()}
         or network.loss_name != model.loss
     ):
-        raise ValueError(f"{where}: expected classes, in ascending order, that fit the outputs and the loss of the network")
+        raise ValueError(f"{where}: expected classes, in ascending order, that fit outputs and loss of the network")

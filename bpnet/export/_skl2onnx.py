@@ -99,8 +99,8 @@ def _inputs(g, operator, network):
 
 def _finish(g, tensor, variable):
     """The result under the name and with the type that were announced."""
-    kind = onnx_proto.TensorProto.DOUBLE if isinstance(variable.type, DoubleTensorType) else onnx_proto.TensorProto.FLOAT
-    g("Cast", tensor, into=variable.full_name, to=kind)
+    kind = np.float64 if isinstance(variable.type, DoubleTensorType) else np.float32
+    g("Cast", tensor, into=variable.full_name, to=PROTO[np.dtype(kind)])
 
 
 def _graph(scope, container, network):

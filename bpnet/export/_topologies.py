@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Topologies as JSON and back.
 
-Sizes are compared with what the file holds before anything of that size is made: a short file cannot ask for much memory.
+Sizes are compared with what the file holds before anything of that size is made: a short file cannot ask for much
+memory.
 """
 
 import numpy as np
@@ -45,7 +46,7 @@ def encode_layer(layer):
     return {
         "name": layer.name,
         "n_units": layer.n_units,
-        "activation": [_plain_activation(name) for name in names] if isinstance(names, tuple) else _plain_activation(names),
+        "activation": list(map(_plain_activation, names)) if isinstance(names, tuple) else _plain_activation(names),
         "sources": None if layer.sources is None else list(layer.sources),
         "mask": mask,
         "bias": layer.bias,
@@ -54,7 +55,7 @@ def encode_layer(layer):
 
 def _plain_activation(name):
     if not isinstance(name, str) or name not in CODES:
-        raise ValueError(f"cannot save the activation {name!r}: expected one that has a name, not a function of one's own")
+        raise ValueError(f"cannot save the activation {name!r}: expected one out of {', '.join(CODES)}")
     return name
 
 
@@ -146,8 +147,9 @@ def _decode_units(content, where, n_parameters):
         raise ValueError(f"{where}: expected at most {MAX_INPUTS} inputs, got {n_inputs}")
     labels = decode_labels(content["labels"], f"{where}, labels")
     if len(set(labels)) != len(labels) or any(type(label) is int and 0 <= label < n_inputs for label in labels):
-        raise ValueError(f"{where}: expected labels that differ from each other and from the inputs 0 to {n_inputs - 1}")
-    activations, biases = as_strings(content["activations"], f"{where}, activations"), as_list(content["biases"], f"{where}, biases")
+        raise ValueError(f"{where}: expected labels that differ from each other and from inputs 0 to {n_inputs - 1}")
+    activations = as_strings(content["activations"], f"{where}, activations")
+    biases = as_list(content["biases"], f"{where}, biases")
     upstream, downstream = (as_numbers(content[key], n_inputs + len(labels), f"{where}, {key}") for key in keys[4:6])
     outputs = as_numbers(content["outputs"], n_inputs + len(labels), f"{where}, outputs")
     if not len(labels) == len(activations) == len(biases) or len(upstream) != len(downstream):

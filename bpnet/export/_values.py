@@ -98,8 +98,14 @@ def _decode_array(content, where):
     if math.prod(shape) != len(values) or len(shape) > 32:
         raise ValueError(f"{where}: expected {math.prod(shape)} values for the shape {shape}, got {len(values)}")
     values = decode(values, where)
-    types = {"s": (str,), "b": (bool,), "f": (int, float), "o": (str, bool, int, float, type(None))}.get(kind[0], (int,))
-    if not all(type(value) in types for value in values):
+    types: dict[str, tuple[type, ...]] = {
+        "str": (str,),
+        "bool": (bool,),
+        "float32": (int, float),
+        "float64": (int, float),
+        "object": (str, bool, int, float, type(None)),
+    }
+    if not all(type(value) in types.get(kind, (int,)) for value in values):
         raise ValueError(f"{where}: expected values of an array of {kind}")
     try:
         return np.array(values, kind).reshape(shape)

@@ -7,8 +7,8 @@ import numpy as np
 
 from bpnet._files import write_whole
 from bpnet.export._activations import c_expression
-from bpnet.export._decisions import take_apart
 from bpnet.export._c_functions import CALLS, HELPERS, classes_table, decisions
+from bpnet.export._decisions import take_apart
 from bpnet.export._steps import output_columns, steps
 
 KEYWORDS = frozenset(
@@ -115,11 +115,9 @@ def _tables(layers):
 def _numbers(name, values):
     """Decimal numbers that are read back to the same bits."""
     if values.dtype == np.float32:
-        texts = (f"{value:.9g}" for value in values.tolist())
-        texts = (f"{text}f" if "." in text or "e" in text else f"{text}.0f" for text in texts)
-    else:
-        texts = map(repr, values.tolist())
-    return _array("@real", name, texts)
+        short = (f"{value:.9g}" for value in values.tolist())
+        return _array("@real", name, (f"{text}f" if "." in text or "e" in text else f"{text}.0f" for text in short))
+    return _array("@real", name, map(repr, values.tolist()))
 
 
 def _array(kind, name, texts):
@@ -180,7 +178,8 @@ static void @name_sweep(const @real *x, @real *a, @real *y)
 
 def _output_runs(columns, layers):
     """Outputs that lie side by side in one layer: (first signal, first output, how many)."""
-    ends, runs = {step.first + step.n_units for step in layers}, []
+    ends = {step.first + step.n_units for step in layers}
+    runs: list[list[int]] = []
     for output, column in enumerate(columns):
         if runs and column == runs[-1][0] + runs[-1][2] and column not in ends:
             runs[-1][2] += 1

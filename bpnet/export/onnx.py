@@ -104,6 +104,7 @@ class Graph:
         self._numbers = {}
 
     def __call__(self, op, *inputs, into=None, **attributes):
+        """A node with one result: `into`, or a new name."""
         return self.split(op, *inputs, into=[into or self._fresh_name(op.lower())], **attributes)[0]
 
     def split(self, op, *inputs, into, **attributes):
@@ -218,7 +219,8 @@ def _activate(g, step, a):
 def _network_model(network):
     onnx = _import("onnx")
     take_apart(network)
-    nodes, constants, names = [], [], {}
+    nodes, constants = [], []
+    names: dict[str, int] = {}
 
     def add_node(op, inputs, outputs, attributes):
         nodes.append(onnx.helper.make_node(op, inputs, outputs, **attributes))

@@ -93,7 +93,8 @@ def to_sklearn(model):
     _warn_of_losses(model, given, theirs)
     result = kind(**deepcopy(parameters))
     _copy_attributes(model, result)
-    result.coefs_, result.intercepts_ = ([np.array(part) for part in parts] for parts in (network.coefs, network.intercepts))
+    arrays = _unflat(network.parameters, network)
+    result.coefs_, result.intercepts_ = arrays[: len(layers)], arrays[len(layers) :]
     if result.solver in ("sgd", "adam"):
         _restore_progress(model._progress, result, network)
     return result
@@ -194,6 +195,10 @@ def _rule_of(estimator, optimizer):
         settings = optimizer.beta_1, optimizer.beta_2, optimizer.epsilon
         rule = Adam(state.shape[1], dtype, optimizer.learning_rate_init, *settings)
         return _with_state(rule, state, optimizer.t), Constant()
+    return _sgd_of(optimizer, dtype)
+
+
+def _sgd_of(optimizer, dtype):
     state = _flat(optimizer.velocities, dtype)[None]
     rule = GradientDescent(state.shape[1], dtype, optimizer.learning_rate, optimizer.momentum, optimizer.nesterov)
     schedules = {
@@ -212,8 +217,8 @@ def _with_state(rule, state, n_steps):
 def _restore_progress(progress, result, network):
     """The private attributes with which theirs goes on training; without an optimizer it makes a new one."""
     params = [*result.coefs_, *result.intercepts_]
-    best = params if progress is None or progress.best_parameters is None else _unflat(progress.best_parameters, network)
-    best = [part.copy() for part in best]
+    best_parameters = None if progress is None else progress.best_parameters
+    best = _unflat(network.parameters if best_parameters is None else best_parameters, network)
     result._best_coefs, result._best_intercepts = best[: len(best) // 2], best[len(best) // 2 :]
     result._no_improvement_count = 0 if progress is None else progress.n_stagnant
     rule = None if progress is None else progress.rule

@@ -221,10 +221,16 @@ def test_what_cannot_be_exported_is_named_and_leaves_no_file(tmp_path, monkeypat
     assert not list(tmp_path.iterdir())
 
 
-def test_a_loss_that_predicts_more_than_outputs_is_refused(monkeypatch):
-    model = MLPRegressor("poisson", **QUICK).fit(X, LABELS)
-    monkeypatch.setattr("bpnet.export._decisions.PLAIN_LOSSES", ("squared_error",))
-    with pytest.raises(ValueError, match="estimator with the loss 'poisson': expected one out of squared_error"):
+def test_a_loss_that_predicts_more_than_outputs_is_refused():
+    class MeanAndVariance:
+        def n_raw(self, n_targets):
+            return 2 * n_targets
+
+    model = MLPRegressor(**QUICK).fit(X, LABELS)
+    model.network_._loss, model.network_.loss_name = MeanAndVariance(), "gaussian_nll"
+    with pytest.raises(
+        ValueError, match="with the loss 'gaussian_nll': expected one whose predictions are the outputs"
+    ):
         source(model)
 
 

@@ -5,9 +5,6 @@ import numpy as np
 
 from bpnet.network import Network
 
-#: Losses whose predictions are the outputs of the network as they are.
-PLAIN_LOSSES = ("squared_error", "poisson")
-
 
 def take_apart(model):
     """The network of a model, and what is made of its outputs.
@@ -52,10 +49,10 @@ def _take_estimator(model):
     network = model.network_
     if isinstance(model, MLPClassifier):
         return network, "multilabel" if model._multilabel else "classifier", _plain_labels(model.classes_)
-    if network.loss_name not in PLAIN_LOSSES:
+    if network._loss.n_raw(1) != 1:
         raise ValueError(
-            f"cannot export an estimator with the loss {network.loss_name!r}: expected one out of "
-            f"{', '.join(PLAIN_LOSSES)}; its network_ can be exported"
+            f"cannot export an estimator with the loss {network.loss_name!r}: expected one whose predictions are the "
+            "outputs of the network as they are; its network_ can be exported"
         )
     return network, "regressor", None
 

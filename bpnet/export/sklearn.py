@@ -20,9 +20,8 @@ from bpnet.schedules import Adaptive, Constant, InverseScaling
 from bpnet.topology import Topology
 
 ACTIVATIONS = ("identity", "logistic", "tanh", "relu")
-LOSSES = ("squared_error", "poisson", "log_loss")
 #: Parameters that scikit-learn lacks but that lose nothing when they are left out of a fitted model.
-HARMLESS = frozenset({"n_jobs", "topology", "callbacks"})
+HARMLESS = frozenset({"n_jobs", "topology", "callbacks", "out_activation"})
 #: Fitted attributes under the same name on both sides, where they exist.
 SHARED = (
     "n_features_in_", "feature_names_in_", "n_outputs_", "n_layers_", "out_activation_", "n_iter_", "t_", "loss_",

@@ -131,6 +131,8 @@ def test_sure_classes_keep_their_small_logarithms(tmp_path):
         assert np.isfinite(log_proba).all() and log_proba.min() < -800
         # Each logarithm to its own digits, also the smallest: they come from differences of raw outputs up to 1e4.
         np.testing.assert_allclose(log_proba, expected, rtol=1e-9)
+        proba = call(library["model_predict_proba"], X, len(model.classes_), "float64")
+        np.testing.assert_allclose(proba, model.predict_proba(X), atol=1e-12)
 
 
 PRINTS = """

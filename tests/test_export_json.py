@@ -16,14 +16,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
-from problems import CATALOGUE, make, random_problems
+from problems import CATALOGUE, FEEDS_ON, GRAPHS, assert_near, make, random_problems
 from scipy.sparse import csr_matrix
+from scipy.special import softmax
 from sklearn.datasets import load_iris
 from sklearn.exceptions import NotFittedError
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import scale
 
 from bpnet import Layer, MLPClassifier, MLPRegressor, Network, Topology, load_model, save_model
+from bpnet._core.activations import apply
 from bpnet.export._values import decode, encode
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
@@ -60,6 +62,57 @@ def test_every_finite_number_comes_back_to_the_bit(bits, narrow, tmp_path_factor
     w[~np.isfinite(w)] = -0.0
     net = Network.from_parameters(Topology.layered([3, 1]), w)
     assert_same_network(net, through_file(net, tmp_path_factory.mktemp("bits")))
+
+
+def read_as_the_guide_says(network, X):
+    """Outputs by nothing but the description of the format."""
+    topology, numbers = network["topology"], iter(network["parameters"])
+    signals = {("input", i): x for i, x in enumerate(X.T)} | dict(enumerate(X.T))
+    if "layers" in topology:
+        sizes = {"input": topology["n_inputs"]} | {layer["name"]: layer["n_units"] for layer in topology["layers"]}
+        for layer in topology["layers"]:
+            a = np.zeros((layer["n_units"], len(X)))
+            for source in layer["sources"]:
+                for i in range(sizes[source]):
+                    for j in range(layer["n_units"]):
+                        if source not in layer["mask"] or layer["mask"][source][i][j] == "1":
+                            a[j] += next(numbers) * signals[source, i]
+            for j in range(layer["n_units"] * layer["bias"]):
+                a[j] += next(numbers)
+            names = layer["activation"]
+            z = softmax(a, axis=0) if names == "softmax" else None
+            for j in range(layer["n_units"]):
+                name = names if isinstance(names, str) else names[j]
+                signals[layer["name"], j] = apply(name, a[j]) if z is None else z[j]
+        labels = [(name, j) for name in topology["outputs"] for j in range(sizes[name])]
+    else:
+        n_inputs, n_units = topology["n_inputs"], len(topology["labels"])
+        weights = [(i, j, next(numbers)) for i, j in zip(topology["upstream"], topology["downstream"])]
+        biases = [next(numbers) if bias else 0 for bias in topology["biases"]]
+        a = {}
+        for _ in range(n_units):  # as many rounds as the longest way may be long
+            for j in range(n_units):
+                heard = [(i, w) for i, target, w in weights if target == n_inputs + j]
+                if all(i in signals for i, _ in heard):
+                    a[j] = biases[j] + sum(w * signals[i] for i, w in heard)
+                    if topology["activations"][j] != "softmax":
+                        signals[n_inputs + j] = apply(topology["activations"][j], a[j])
+        labels = topology["outputs"]
+        if "softmax" in topology["activations"]:
+            return softmax(np.array([a[label - n_inputs] for label in labels]), axis=0).T
+    assert next(numbers, None) is None
+    return np.array([signals[label] for label in labels]).T
+
+
+@pytest.mark.parametrize("graph", GRAPHS)
+@pytest.mark.parametrize("loss", ["least squares", "multinomial"])
+def test_another_program_reads_it_by_the_guide(graph, loss, tmp_path):
+    if graph in FEEDS_ON and loss == "multinomial":
+        pytest.skip("softmax outputs feed nothing")
+    problem = make(graph, "silu", loss)
+    save_model(problem.net(), tmp_path / "model.json")
+    network = json.loads((tmp_path / "model.json").read_text())["network"]
+    assert_near(read_as_the_guide_says(network, problem.X), problem.truth.outputs, 1e-13)
 
 
 def test_the_file_of_a_graph_lists_edges_that_may_stand_in_any_order(tmp_path):
@@ -420,6 +473,7 @@ DAMAGED_ESTIMATORS = {
     "expected out_activation_ as in the network": {"estimator.fitted.out_activation_": "exp"},
     "expected t_ as an integer": {"estimator.fitted.t_": "many"},
     "expected classes, in ascending order, that fit": {"estimator.target.classes.array.values": ["b", "a", "c"]},
+    "that fit outputs and loss of the network": {"network.loss": "squared_error"},
     "expected 3 values for the shape": {"estimator.target.classes.array.values": ["b", "a"]},
     "expected a type out of binary, multiclass": {"estimator.target.type": "continuous"},
 }

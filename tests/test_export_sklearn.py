@@ -180,13 +180,22 @@ def test_parameters_of_training_that_are_lost_are_warned_of():
     model = MLPRegressor(**QUICK).fit(X, LABELS)
     model.__class__ = More
     model.dropout = 0.5
-    with pytest.warns(UserWarning, match="no parameter dropout: further training will do without") as record:
+    with pytest.warns(UserWarning, match="MLP has no dropout=0.5: further training will do without") as record:
         model.to_sklearn()
     assert record[0].filename == __file__
     model.dropout = 0.0
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         model.to_sklearn()
+
+
+def test_values_that_scikit_learn_lacks_become_its_defaults():
+    model = MLPRegressor(**QUICK).fit(X, LABELS).set_params(solver="rmsprop", activation="gelu")
+    with pytest.warns(UserWarning, match="MLP has no solver='rmsprop': further training"):
+        there = model.to_sklearn()
+    # The activation is the fitted network's.
+    assert there.solver == "adam" and there.activation == "relu"
+    there.partial_fit(X, LABELS)
 
 
 def test_other_models_are_refused():

@@ -8,6 +8,7 @@ import numpy as np
 from sklearn.neural_network import MLPClassifier as TheirClassifier
 from sklearn.neural_network import MLPRegressor as TheirRegressor
 from sklearn.neural_network._stochastic_optimizers import AdamOptimizer, SGDOptimizer
+from sklearn.utils._param_validation import InvalidParameterError, validate_parameter_constraints
 from sklearn.utils.validation import check_is_fitted
 
 from bpnet._core.plan import aligned
@@ -83,13 +84,13 @@ def to_sklearn(model):
     kind = TheirClassifier if isinstance(model, MLPClassifier) else TheirRegressor
     layers = network.topology.layers
     given, theirs = model.get_params(deep=False), kind().get_params(deep=False)
-    parameters = {key: value for key, value in given.items() if key in theirs}
+    parameters = {key: value for key, value in given.items() if key in theirs and _is_theirs(kind, key, value)}
     parameters["hidden_layer_sizes"] = tuple(layer.n_units for layer in layers[:-1])
     if len(layers) > 1:
         parameters["activation"] = layers[0].activations[0]
     if "loss" in theirs:
         parameters["loss"] = network.loss_name
-    _warn_of_losses(model, given, theirs)
+    _warn_of_losses(model, given, parameters)
     result = kind(**deepcopy(parameters))
     _copy_attributes(model, result)
     arrays = _unflat(network.parameters, network)
@@ -139,13 +140,24 @@ def _check_expressible(network):
         )
 
 
-def _warn_of_losses(model, given, theirs):
-    """A warning that names training parameters which scikit-learn lacks; predictions do not depend on them."""
+def _is_theirs(kind, key, value):
+    """Whether scikit-learn's has such a value of the parameter: not so solver='rmsprop'."""
+    try:
+        validate_parameter_constraints(kind._parameter_constraints, {key: value}, kind.__name__)
+    except InvalidParameterError:
+        return False
+    return True
+
+
+def _warn_of_losses(model, given, carried):
+    """A warning that names parameters of training which scikit-learn lacks; predictions do not depend on them."""
     defaults = type(model)().get_params(deep=False)
-    lost = [key for key in given if key not in {*theirs, *HARMLESS} and not _equal(given[key], defaults[key])]
+    lost = [key for key in given if key not in {*carried, *HARMLESS} and not _equal(given[key], defaults[key])]
     if lost:
         warnings.warn(
-            f"scikit-learn's MLP has no parameter {', '.join(lost)}: further training will do without", stacklevel=4
+            f"scikit-learn's MLP has no {', '.join(f'{key}={given[key]!r}' for key in lost)}: further training will do "
+            "without",
+            stacklevel=4,
         )
 
 

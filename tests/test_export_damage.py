@@ -237,6 +237,14 @@ def test_other_texts_are_refused(text, message, tmp_path):
         load_text(text, tmp_path)
 
 
+@pytest.mark.parametrize("depth", [100, 400, 900, 10**4])
+@pytest.mark.parametrize("place", ["fitted.more_", "parameters.random_state"])
+def test_deep_nesting_is_refused_or_harmless(texts, depth, place, tmp_path):
+    document = json.loads(texts["classifier"])
+    change(document, {f"estimator.{place}": "deep"})
+    try_text(json.dumps(document).replace('"deep"', "[" * depth + "]" * depth), tmp_path)
+
+
 def test_a_short_file_cannot_ask_for_much_memory(texts, tmp_path):
     greedy = [
         ("layers", {"network.topology.n_inputs": 2**31 - 1}),

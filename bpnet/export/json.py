@@ -101,6 +101,8 @@ def load_model(path):
         return _decode(_parse(data))
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from None
+    except RecursionError:
+        raise ValueError(f"{path}: lists or objects are nested too deeply") from None
 
 
 def _lines(document):
@@ -133,8 +135,6 @@ def _parse(data):
 
     try:
         return json.loads(data.decode("utf-8"), parse_constant=refuse, object_pairs_hook=unique)
-    except RecursionError:
-        raise ValueError("lists or objects are nested too deeply") from None
     except UnicodeDecodeError as error:
         raise ValueError(f"expected text in UTF-8: {error}") from None
     except json.JSONDecodeError as error:

@@ -87,13 +87,18 @@ def test_damaged_bytes_are_refused_or_harmless(texts, kind, places, tmp_path_fac
     try_text(data, tmp_path_factory.mktemp("bytes"))
 
 
-VALUES = st.recursive(
+LEAVES = (
     st.none() | st.booleans() | st.integers() | st.sampled_from([0, 1, 2, 10**9, 2**31, 2**63, 10**400, -1])
-    | st.floats() | st.text(max_size=5) | st.sampled_from(["input", "h1", "tanh", "softmax", "float64", "p"]),
-    lambda inner: st.lists(inner, max_size=3)
-    | st.dictionaries(st.sampled_from(["tuple", "dict", "array", "float", "topology", "layer"]), inner, max_size=2),
-    max_leaves=6,
+    | st.floats() | st.text(max_size=5) | st.sampled_from(["input", "h1", "tanh", "softmax", "float64", "p"])
 )  # fmt: skip
+KINDS_OF_VALUES = st.sampled_from(["tuple", "dict", "array", "float", "topology", "layer"])
+
+
+def nested(inner):
+    return LEAVES | st.lists(inner, max_size=3) | st.dictionaries(KINDS_OF_VALUES, inner, max_size=2)
+
+
+VALUES = nested(nested(LEAVES))
 
 
 def _places(value, path=()):

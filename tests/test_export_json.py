@@ -218,14 +218,15 @@ def test_plain_values_come_back_as_they_are(value):
     assert twin == value and type(twin) is type(value)
 
 
-PLAIN = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.text() | st.floats(allow_nan=False),
-    lambda inner: st.lists(inner) | st.lists(inner).map(tuple) | st.dictionaries(st.text() | st.integers(), inner),
-    max_leaves=8,
-)
+LEAVES = st.none() | st.booleans() | st.integers() | st.text() | st.floats(allow_nan=False)
 
 
-@given(value=PLAIN)
+def nested(inner):
+    rows = st.lists(inner, max_size=4)
+    return LEAVES | rows | rows.map(tuple) | st.dictionaries(st.text() | st.integers(), inner, max_size=4)
+
+
+@given(value=nested(nested(nested(LEAVES))))
 def test_any_plain_value_comes_back_as_it_is(value):
     assert decode(json.loads(json.dumps(encode(value, "it"), allow_nan=False)), "it") == value
 

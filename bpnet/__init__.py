@@ -16,7 +16,13 @@ _HOME = {
     "check_gradient": "bpnet.checks",
     "check_hessian": "bpnet.checks",
     "check_jacobian": "bpnet.checks",
+    "export_c": "bpnet.export.c",
+    "from_sklearn": "bpnet.export.sklearn",
+    "load_model": "bpnet.export.json",
+    "register_onnx": "bpnet.export.onnx",
+    "save_model": "bpnet.export.json",
     "show_config": "bpnet._config",
+    "to_onnx": "bpnet.export.onnx",
     "train": "bpnet.training",
 }
 
@@ -35,7 +41,13 @@ __all__ = [
     "check_gradient",
     "check_hessian",
     "check_jacobian",
+    "export_c",
+    "from_sklearn",
+    "load_model",
+    "register_onnx",
+    "save_model",
     "show_config",
+    "to_onnx",
     "train",
 ]
 

@@ -223,6 +223,12 @@ class Unitwise:
         source = np.searchsorted(bounds, upstream, side="right") - 1
         return upstream + place[source], self.downstream[edges] - self.n_inputs - self.bounds[k]
 
+    def places(self):
+        """Places in the flat vector: of the weight of each edge, and of the bias of each unit, -1 where it has none."""
+        weights, first = self._places
+        biases = np.array(first)[self.layer] + np.arange(len(self.layer)) - self.bounds[self.layer]
+        return weights, np.where(self.biases, biases, -1)
+
     def _number(self, label):
         """Number of an input or unit, or None."""
         try:

@@ -7,6 +7,7 @@ from bpnet import _html, curvature, hessians, hidden, initializers, losses, summ
 from bpnet._core import derivatives, jacobians
 from bpnet._core.data import Data
 from bpnet._core.plan import aligned
+from bpnet._pickles import FORMAT, check_format
 from bpnet._validation import (
     as_data_type,
     as_directions,
@@ -458,9 +459,10 @@ class Network:
         return Data(self._plan, X, y, as_weights(sample_weight, n_samples, self.dtype))
 
     def __getstate__(self):
-        return {"topology": self.topology, "loss": self.loss_name, "parameters": self._parameters}
+        return {"format": FORMAT, "topology": self.topology, "loss": self.loss_name, "parameters": self._parameters}
 
     def __setstate__(self, state):
+        check_format(state.get("format"), "Network")
         parameters = np.ascontiguousarray(state["parameters"])
         self.__dict__ = vars(Network.from_parameters(state["topology"], parameters, state["loss"]))
 

@@ -2,6 +2,7 @@
 """The shape of a network: which units there are, who hears whom, and where each parameter lies in the flat vector."""
 
 from functools import cached_property
+from importlib import import_module
 
 import numpy as np
 
@@ -257,6 +258,13 @@ class Topology:
 
     def __reduce__(self):
         return _rebuild, (self._form,)
+
+    # Pickles hold the form as it is. skops asks for a state: plain values, which are checked when they are read.
+    def __getstate__(self):
+        return import_module("bpnet.export._topologies").encode_topology(self)
+
+    def __setstate__(self, state):
+        self._adopt(import_module("bpnet.export._topologies").decode_topology(state, "topology")._form)
 
     def __repr__(self):
         return repr(self._form)

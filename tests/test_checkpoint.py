@@ -16,7 +16,6 @@ from numpy.testing import assert_array_equal
 from sklearn.datasets import load_digits
 
 from bpnet import MLPClassifier, MLPRegressor
-from bpnet._atomic import write_atomically
 from bpnet.callbacks import Checkpoint, resume
 from bpnet.estimators._standing import checksum
 
@@ -202,41 +201,6 @@ def test_files_that_are_no_checkpoints_or_not_whole_are_refused(tmp_path):
             resume(path)
     with pytest.raises(FileNotFoundError):
         resume(tmp_path / "none")
-
-
-def test_a_write_that_fails_leaves_the_old_file_and_nothing_else(tmp_path):
-    path = tmp_path / "file"
-    write_atomically(path, [b"old"])
-
-    def parts():
-        yield b"new"
-        raise OSError("disk full")
-
-    with pytest.raises(OSError, match="disk full"):
-        write_atomically(path, parts())
-    assert path.read_bytes() == b"old" and os.listdir(tmp_path) == ["file"]
-
-
-@pytest.mark.skipif(os.name != "posix", reason="needs SIGKILL")
-def test_a_process_killed_in_the_middle_of_a_write_leaves_the_old_file(tmp_path):
-    path = tmp_path / "file"
-    write_atomically(path, [b"old"])
-    code = f"""if True:
-        import time
-        from bpnet._atomic import write_atomically
-        def parts():
-            yield b"new" * 10**6
-            print("half", flush=True)
-            time.sleep(60)
-        write_atomically({str(path)!r}, parts())
-    """
-    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE) as process:
-        assert process.stdout.readline() == b"half\n"
-        process.kill()
-    assert process.returncode == -signal.SIGKILL
-    assert path.read_bytes() == b"old"
-    write_atomically(path, [b"newer"])
-    assert path.read_bytes() == b"newer" and os.listdir(tmp_path) == ["file"]
 
 
 @pytest.mark.skipif(os.name != "posix", reason="needs SIGKILL")

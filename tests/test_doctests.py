@@ -11,6 +11,8 @@ import pytest
 
 import bpnet
 
+# Modules that are imported when their extra is asked for.
+EXTRAS = {"bpnet.export._skl2onnx": "skl2onnx"}
 MODULES = ["bpnet", *(module.name for module in pkgutil.walk_packages(bpnet.__path__, "bpnet."))]
 
 
@@ -18,6 +20,8 @@ MODULES = ["bpnet", *(module.name for module in pkgutil.walk_packages(bpnet.__pa
 def test_examples_print_what_they_say(name):
     if name.startswith("bpnet.displays."):
         pytest.importorskip("matplotlib").use("Agg")
+    if name in EXTRAS:
+        pytest.importorskip(EXTRAS[name])
     failed, _ = doctest.testmod(importlib.import_module(name), optionflags=doctest.ELLIPSIS)
     assert failed == 0
 

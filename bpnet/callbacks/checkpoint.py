@@ -6,7 +6,7 @@ import pickle
 from copy import copy
 from numbers import Integral
 
-from bpnet._atomic import write_atomically
+from bpnet._files import write_whole
 
 #: The first line of a file; the number counts the forms it has had.
 HEAD = b"bpnet checkpoint 1\n"
@@ -61,7 +61,7 @@ class Checkpoint:
         draft, standing = record._standing()
         draft = copy(draft)
         draft.callbacks, draft._standing = None, standing
-        write_atomically(self.path, [HEAD, pickle.dumps(draft, protocol=5)])
+        write_whole(self.path, HEAD + pickle.dumps(draft, protocol=5))
 
 
 def resume(path, callbacks=None):

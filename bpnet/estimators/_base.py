@@ -5,7 +5,6 @@ import warnings
 from contextlib import suppress
 from copy import copy, deepcopy
 from functools import cache
-from inspect import signature
 from numbers import Integral, Real
 from time import monotonic
 
@@ -22,6 +21,7 @@ from bpnet._threads import one_blas_thread
 from bpnet.estimators._html import ShowsNetwork
 from bpnet.estimators._job import Job
 from bpnet.estimators._options import check_solver_options, make_rule, make_schedule, set_start
+from bpnet.estimators._pickles import PickledByFormat
 from bpnet.estimators._sklearn_callbacks import CallbackSupportMixin, begin_tasks
 from bpnet.estimators._solve import fit_lbfgs, fit_stochastic
 from bpnet.estimators._topology import bind
@@ -33,7 +33,7 @@ from bpnet.topology import Topology
 from bpnet.training import check_finite
 
 
-class BaseMLP(ShowsNetwork, CallbackSupportMixin, BaseEstimator):
+class BaseMLP(ShowsNetwork, PickledByFormat, CallbackSupportMixin, BaseEstimator):
     """Base of the multilayer perceptrons; parameters and attributes stand in the subclasses."""
 
     _parameter_constraints: dict = {
@@ -80,13 +80,6 @@ class BaseMLP(ShowsNetwork, CallbackSupportMixin, BaseEstimator):
     def _get_param_names(cls):
         # scikit-learn reads the constructor's signature at every fit, clone and get_params: a fifth of a short fit.
         return super()._get_param_names()
-
-    def __setstate__(self, state):
-        super().__setstate__(state)
-        # Estimators pickled before a parameter was there have its default.
-        if missing := [name for name in self._get_param_names() if name not in vars(self)]:
-            parameters = signature(type(self)).parameters
-            self.__dict__.update({name: parameters[name].default for name in missing})
 
     @_fit_context(prefer_skip_nested_validation=True)
     def fit(
@@ -268,6 +261,29 @@ class BaseMLP(ShowsNetwork, CallbackSupportMixin, BaseEstimator):
         """
         fitted = self._snapshot()
         return fitted._ask(lambda X: fitted.network_.hidden_output(X, layer, of), X)
+
+    def to_sklearn(self):
+        """The same fitted model as an estimator of `sklearn.neural_network`, which `bpnet.from_sklearn` turns back.
+
+        Returns
+        -------
+        sklearn.neural_network.MLPClassifier or MLPRegressor
+            With the same parameters, fitted attributes and predictions (to rounding), and with the optimizer's state.
+
+        Raises
+        ------
+        ValueError
+            For networks that scikit-learn's cannot express; the message names what: skip connections, masks, layers
+            without biases, several activations or others than scikit-learn's four, other losses.
+
+        Warns
+        -----
+        UserWarning
+            Where parameters of training that scikit-learn lacks are not at their defaults.
+        """
+        from bpnet.export.sklearn import to_sklearn
+
+        return to_sklearn(self)
 
     def _snapshot(self):
         """The estimator as it is fitted now; a fit in another thread leaves it alone, for it swaps `__dict__`."""

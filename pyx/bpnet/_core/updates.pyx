@@ -34,6 +34,19 @@ cdef class UpdateRule:
         self.n_parameters = state.shape[1]
         self.memory = <void*> <size_t> state.ctypes.data
 
+    # skops knows no rebuilding functions, and asks for a state: the arguments that `__reduce__` gives to `_restore`.
+    def __getstate__(self):
+        return dict(zip(("settings", "rate", "state", "n_steps"), self.__reduce__()[1][1:]))
+
+    def __setstate__(self, values):
+        state = np.require(values["state"], requirements=["C", "W"])
+        if state.ndim != 2:
+            raise ValueError(f"expected the state of an update rule as a matrix, got the shape {state.shape}")
+        self.__init__(state.shape[1], state.dtype, values["rate"], *values["settings"])
+        if state.shape != self.state.shape:
+            raise ValueError(f"expected the state of the rule in the shape {self.state.shape}, got {state.shape}")
+        self._start(values["rate"], state, values["n_steps"])
+
     cdef void begin_step(self) noexcept nogil:
         self.n_steps += 1
         self.step_rate = self.rate

@@ -5,6 +5,7 @@ from importlib import import_module
 
 # Public name -> module that defines it. Loaded when first asked for: `from bpnet import Network` needs no scikit-learn.
 _HOME = {
+    "Activation": "bpnet.activations",
     "Layer": "bpnet.layers",
     "MLPClassifier": "bpnet.estimators.classifier",
     "MLPRegressor": "bpnet.estimators.regressor",
@@ -18,9 +19,10 @@ _HOME = {
 }
 
 # Modules that are reached as `bpnet.name` without an import of their own.
-_MODULES = ("diagnostics",)
+_MODULES = ("diagnostics", "losses")
 
 __all__ = [
+    "Activation",
     "Layer",
     "MLPClassifier",
     "MLPRegressor",

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 
 from bpnet import Layer, Network, Topology
+from bpnet.losses import Huber, Quantile
 
 HIDDEN = ("tanh", "logistic", "identity", "relu", "leaky_relu", "elu", "selu", "softplus", "gelu", "silu", "exp")
 
@@ -27,7 +28,20 @@ LOSSES = {
     "binary": ("log_loss", "binary_log_loss", "logistic"),
     "multinomial": ("log_loss", "multinomial_log_loss", "softmax"),
     "poisson": ("poisson", "poisson", "exp"),
+    "gamma": ("gamma", "gamma", "exp"),
+    "absolute": ("absolute_error", "absolute_error", "identity"),
+    "huber": ("huber", "huber", "identity"),
+    "huber of tanh": (Huber(1.0), "huber", "tanh"),
+    "log cosh": ("log_cosh", "log_cosh", "identity"),
+    "log cosh of softplus": ("log_cosh", "log_cosh", "softplus"),
 }
+# Those that read several outputs for each target.
+GROUPED = {
+    "quantiles": (Quantile(reference.LEVELS), "quantile", "identity"),
+    "quantiles of tanh": (Quantile(reference.LEVELS), "quantile", "tanh"),
+    "normal": ("gaussian_nll", "gaussian_nll", "identity"),
+}
+ALL_LOSSES = LOSSES | GROUPED
 
 
 def layer(name, n_units, activation, *sources, **more):
@@ -194,21 +208,21 @@ class Problem:
     def __init__(self, n_inputs, layers, outputs, loss="least squares", weighted=False, n_samples=7, seed=0):
         rng = np.random.default_rng(seed)
         self.n_inputs, self.layers, self.outputs = n_inputs, layers, outputs
-        self.loss_name, self.reference_loss, _ = LOSSES[loss]
+        self.loss_name, self.reference_loss, _ = ALL_LOSSES[loss]
         self.topology = self.build()
         self.wires = layers if isinstance(layers, Wires) else None
         if self.wires:
             self.layers = self._units()
-        n_outputs = self.topology.n_outputs
+        n_outputs = self.topology.n_outputs // outputs_per_target(loss)
         # float32 numbers, so that networks of both types are asked the very same question.
         self.X = rng.normal(size=(n_samples, n_inputs)).astype(np.float32).astype(np.float64)
         self.y = (
             {
-                "squared_error": lambda: rng.normal(size=(n_samples, n_outputs)),
+                "gamma": lambda: rng.gamma(2, 0.7, (n_samples, n_outputs)),
                 "binary_log_loss": lambda: rng.choice([0, 1, 0.25, 0.7], (n_samples, n_outputs)),
                 "multinomial_log_loss": lambda: rng.choice([0, 1, 1, 0.25, 2], (n_samples, n_outputs)),
                 "poisson": lambda: rng.poisson(2, (n_samples, n_outputs)),
-            }[self.reference_loss]()
+            }.get(self.reference_loss, lambda: rng.normal(size=(n_samples, n_outputs)))()
             .astype(np.float32)
             .astype(np.float64)
         )
@@ -263,13 +277,27 @@ class Problem:
 
 
 def make(graph, hidden="tanh", loss="least squares", weighted=False, **more):
-    return Problem(*GRAPHS[graph](hidden, LOSSES[loss][2]), loss, weighted, **more)
+    return Problem(*GRAPHS[graph](hidden, ALL_LOSSES[loss][2]), loss, weighted, **more)
+
+
+def outputs_per_target(loss):
+    """Of a loss of the tables above."""
+    return reference.GROUPED[GROUPED[loss][1]][0] if loss in GROUPED else 1
+
+
+def _n_outputs(graph):
+    _, layers, outputs = GRAPHS[graph]("tanh", "identity")
+    return len(outputs) if isinstance(layers, Wires) else sum(row["n_units"] for row in layers if row["name"] in outputs)
 
 
 def _names():
     """Every graph with every loss, hidden activations in turn; the chain and the graph of all with every activation."""
     pairs = [
-        (graph, loss) for graph in GRAPHS for loss in LOSSES if graph not in FEEDS_ON or "softmax" != LOSSES[loss][2]
+        (graph, loss)
+        for graph in GRAPHS
+        for loss in ALL_LOSSES
+        if (graph not in FEEDS_ON or "softmax" != ALL_LOSSES[loss][2])
+        and _n_outputs(graph) % outputs_per_target(loss) == 0
     ]
     for k, (graph, loss) in enumerate(pairs):
         yield graph, HIDDEN[k % len(HIDDEN)], loss, bool(k % 2)

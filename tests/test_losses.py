@@ -285,7 +285,7 @@ def test_loss_leaves_its_arguments_alone_and_keeps_their_type(name, dtype):
     ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("name", "activation"), [(name, activation) for name, (_, activation) in NAMES.items()])
+@pytest.mark.parametrize(("name", "activation"), [(name, activation) for name, (_, activation, _) in NAMES.items()])
 def test_loss_survives_pickle_copy_and_says_what_it_is(name, activation):
     for loss in (Loss(name), pickle.loads(pickle.dumps(Loss(name))), copy.deepcopy(Loss(name))):
         assert (loss.name, loss.activation, loss.n_raw(4), repr(loss)) == (name, activation, 4, f"Loss('{name}')")

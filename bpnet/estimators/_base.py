@@ -18,11 +18,13 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted, vali
 
 from bpnet import initializers
 from bpnet._core import derivatives
+from bpnet._core.activations import CODES
 from bpnet._core.data import Data
 from bpnet._core.epoch import Epoch
 from bpnet._core.plan import aligned
 from bpnet._threads import count_threads, one_blas_thread
 from bpnet._validation import as_csr
+from bpnet.activations import Activation
 from bpnet.estimators._topology import bind
 from bpnet.network import Network
 from bpnet.objective import Objective
@@ -38,7 +40,7 @@ class BaseMLP(BaseEstimator):
 
     _parameter_constraints: dict = {
         "hidden_layer_sizes": ["array-like", Interval(Integral, 1, None, closed="left")],
-        "activation": [StrOptions({"identity", "logistic", "tanh", "relu"})],
+        "activation": [StrOptions(set(CODES) - {"softmax"}), list, tuple, Activation],
         "solver": [StrOptions({"lbfgs", "sgd", "adam"})],
         "alpha": [Interval(Real, 0, None, closed="left")],
         "batch_size": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
@@ -104,7 +106,7 @@ class BaseMLP(BaseEstimator):
         random_state = check_random_state(self.random_state)
         network = self._build(X, y, random_state, goes_on)
         X = as_csr(X, X.shape[1], X.dtype) if hasattr(X, "tocsr") else X
-        data = Data(network.topology.plan, X, y, sample_weight)
+        data = Data(network.topology.plan, X, y, sample_weight, self._smoothing())
         with one_blas_thread():
             if self.solver == "lbfgs":
                 self._fit_lbfgs(network, data, sample_weight)
@@ -155,6 +157,10 @@ class BaseMLP(BaseEstimator):
             w = aligned(initializers.glorot_uniform(topology, random_state, factor), X.dtype)
             self.n_iter_, self.t_, self._progress = 0, 0, None
         return Network.from_parameters(topology, w, self.loss)
+
+    def _smoothing(self):
+        """Share of a class number's target that all classes get."""
+        return 0.0
 
     def _fit_lbfgs(self, network, data, sample_weight):
         total_weight = data.n_rows if sample_weight is None else float(sample_weight.sum(dtype=np.float64))

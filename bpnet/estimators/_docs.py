@@ -3,8 +3,10 @@
 
 PARAMETERS = """hidden_layer_sizes : int or array-like of int, default=(100,)
         Units of each hidden layer; ``()`` is a linear model.
-    activation : {'identity', 'logistic', 'tanh', 'relu'}, default='relu'
-        Of the hidden units.
+    activation : str, Activation or list, default='relu'
+        Of the hidden units: 'identity', 'logistic', 'tanh', 'relu' as in scikit-learn, any other name that `Layer`
+        takes, an `Activation` of one's own; or a list with one entry for each hidden layer, each of these or a list
+        with one for each unit.
     solver : {'lbfgs', 'sgd', 'adam'}, default='adam'
         Full-batch L-BFGS (good for small data sets), gradient descent on mini-batches, or Adam on mini-batches.
     alpha : float, default=0.0001
@@ -57,7 +59,7 @@ PARAMETERS = """hidden_layer_sizes : int or array-like of int, default=(100,)
         features and outputs of the data, whose outputs have the activation that the loss wants; or its hidden layers,
         with skip connections, masks and an activation each. In a list the output layer is added at fit and hears the
         last of them; to hear others, it ends with ``Layer(None, sources=...)``, whose size and activation are filled
-        in."""
+        in.{MORE}"""
 
 ATTRIBUTES = """coefs_, intercepts_ : list of ndarray
         Weights (units before, units) and biases of each layer: views of the network's parameters, so writing into
@@ -81,19 +83,19 @@ ATTRIBUTES = """coefs_, intercepts_ : list of ndarray
         Samples seen in training.
     n_layers_, n_outputs_ : int
         Layers, inputs and outputs included; output units.
-    out_activation_ : str
+    out_activation_ : str or Activation
         Activation of the output units.
     n_features_in_ : int
     feature_names_in_ : ndarray of str
         Only where X had names for all its columns."""
 
 
-def share_docs(score):
-    """Class decorator: fill {PARAMETERS} and {ATTRIBUTES} into the docstring."""
+def share_docs(score, more=""):
+    """Class decorator: fill {PARAMETERS}, with more of them at its end, and {ATTRIBUTES} into the docstring."""
 
     def fill(cls):
         attributes = ATTRIBUTES.replace("{score}", score)
-        cls.__doc__ = cls.__doc__.replace("{PARAMETERS}", PARAMETERS).replace("{ATTRIBUTES}", attributes)
+        cls.__doc__ = cls.__doc__.replace("{PARAMETERS}", PARAMETERS.replace("{MORE}", more)).replace("{ATTRIBUTES}", attributes)
         return cls
 
     return fill

@@ -1,10 +1,13 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Multilayer perceptron for classification."""
 
+from numbers import Real
+
 import numpy as np
 from sklearn.base import ClassifierMixin, _fit_context
 from sklearn.metrics import accuracy_score
 from sklearn.preprocessing import LabelBinarizer
+from sklearn.utils._param_validation import Interval
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import _check_partial_fit_first_call, type_of_target, unique_labels
 from sklearn.utils.validation import column_or_1d
@@ -16,7 +19,14 @@ from bpnet.estimators._split import stratified_split
 from bpnet.losses import log_logistic, log_softmax
 
 
-@share_docs(score="accuracy")
+_SMOOTHING = """
+    label_smoothing : float, default=0.0
+        Share of each target, from 0 to 1, that is dealt out evenly to all classes: with K of them the own class gets
+        1 - label_smoothing (K - 1) / K, every other one label_smoothing / K. Keeps the network from being too sure
+        where labels may be wrong. `loss_` is the log-loss of these targets."""
+
+
+@share_docs(score="accuracy", more=_SMOOTHING)
 class MLPClassifier(ClassifierMixin, BaseMLP):
     """Multilayer perceptron classifier, trained by back-propagation on the log-loss.
 
@@ -58,6 +68,10 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
     True
     """
 
+    _parameter_constraints: dict = {
+        **BaseMLP._parameter_constraints,
+        "label_smoothing": [Interval(Real, 0, 1, closed="left")],
+    }
     loss = "log_loss"
     _y_numeric = False
     _predicts_from_raw = True
@@ -90,6 +104,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         max_fun=15000,
         n_jobs=None,
         topology=None,
+        label_smoothing=0.0,
     ):
         self.hidden_layer_sizes = hidden_layer_sizes
         self.activation = activation
@@ -116,6 +131,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         self.max_fun = max_fun
         self.n_jobs = n_jobs
         self.topology = topology
+        self.label_smoothing = label_smoothing
 
     def predict(self, X):
         """Predicted classes.
@@ -232,7 +248,9 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         else:
             self._check_classes(y)
         if self._multilabel:
-            return self._label_binarizer.transform(y).astype(bool).astype(dtype, order="C")
+            labels = self._label_binarizer.transform(y).astype(bool).astype(dtype, order="C")
+            share = self.label_smoothing
+            return labels * (1 - share) + share / 2 if share else labels
         return np.searchsorted(self.classes_, y).astype(np.int32)
 
     def _check_classes(self, y):
@@ -263,7 +281,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         return self.classes_[(a.ravel() > 0).astype(np.intp) if self.n_outputs_ == 1 else a.argmax(axis=1)]
 
     def _decode_targets(self, y):
-        return y.astype(np.int64) if self._multilabel else self.classes_[y]
+        return (y > 0.5).astype(np.int64) if self._multilabel else self.classes_[y]
 
     def _score(self, y, predicted, sample_weight):
         return accuracy_score(y, predicted, sample_weight=sample_weight)
@@ -281,6 +299,9 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
 
     def _choose_out_activation(self):
         return "softmax" if self._label_binarizer.y_type_ == "multiclass" else "logistic"
+
+    def _smoothing(self):
+        return self.label_smoothing
 
     def _loss_scale(self):
         return 1.0

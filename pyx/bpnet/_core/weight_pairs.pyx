@@ -10,7 +10,7 @@ Where units hear different things, or are few, each pair of units has a product 
 
 from libc.string cimport memcpy
 
-from bpnet._core.losses cimport MULTINOMIAL_LOG_LOSS, SQUARED_ERROR
+from bpnet._core.losses cimport SQUARED_ERROR
 from bpnet._core.signals cimport TILE, correlate
 from bpnet._core.sweeps cimport RAW
 from bpnet._core.unit_pairs cimport ahead_of, curve_row
@@ -26,7 +26,7 @@ cdef Way way_of(Signals s, Plan plan, Loss loss, int l, int k) noexcept nogil:
     cdef Group* group = &s.wiring.groups[l]
     cdef Group* later = &s.wiring.groups[k]
     # Outputs that feed nothing and that the loss does not couple.
-    cdef bint is_apart = later.n_leads == 0 and not later.is_softmax and loss.kind != MULTINOMIAL_LOG_LOSS
+    cdef bint is_apart = later.n_leads == 0 and not later.is_softmax and not loss.couples
     cdef bint is_constant = (
         is_apart and loss.kind == SQUARED_ERROR and s.reading == RAW and _n_read(plan, k) == later.n_units
     )

@@ -106,7 +106,9 @@ class CompiledLoss:
 
     def __init__(self, function, hessian=None, *, n_raw=1, activation="identity"):
         if not is_low_level(function) or not (hessian is None or is_low_level(hessian)):
-            raise TypeError(f"expected function and hessian as scipy.LowLevelCallable, got {function!r} and {hessian!r}")
+            raise TypeError(
+                f"expected function and hessian as scipy.LowLevelCallable, got {function!r} and {hessian!r}"
+            )
         if isinstance(n_raw, bool) or not isinstance(n_raw, int | np.integer) or n_raw < 1:
             raise ValueError(f"expected n_raw as an integer of at least 1, got {n_raw!r}")
         self.function, self.second, self.activation, self._n_each = function, hessian, activation, int(n_raw)

@@ -287,7 +287,9 @@ def outputs_per_target(loss):
 
 def _n_outputs(graph):
     _, layers, outputs = GRAPHS[graph]("tanh", "identity")
-    return len(outputs) if isinstance(layers, Wires) else sum(row["n_units"] for row in layers if row["name"] in outputs)
+    return (
+        len(outputs) if isinstance(layers, Wires) else sum(row["n_units"] for row in layers if row["name"] in outputs)
+    )
 
 
 def _names():

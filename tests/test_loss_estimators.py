@@ -150,7 +150,13 @@ def test_zero_weight_leaves_the_row_out_of_every_loss(banded):
     s = np.arange(600) % 3 > 0
     wild = np.where(s, np.exp(y), 1e9)
     for loss in ("absolute_error", "log_cosh", "gamma", "gaussian_nll", Quantile([0.2, 0.8])):
-        settings = {"hidden_layer_sizes": (4,), "activation": "tanh", "solver": "lbfgs", "random_state": 0, "max_iter": 9}
+        settings = {
+            "hidden_layer_sizes": (4,),
+            "activation": "tanh",
+            "solver": "lbfgs",
+            "random_state": 0,
+            "max_iter": 9,
+        }
         weighted = MLPRegressor(loss, **settings).fit(X, wild, s.astype(float))
         without = MLPRegressor(loss, **settings).fit(X[s], wild[s])
         assert_allclose(weighted.predict(X), without.predict(X), rtol=1e-6)
@@ -245,5 +251,7 @@ def test_smoothed_several_labels_score_by_their_classes(classes):
 
 @pytest.mark.parametrize("share", [-0.1, 1.0, "much"])
 def test_smoothing_beyond_its_range_is_refused(share):
-    with pytest.raises(ValueError, match="The 'label_smoothing' parameter of MLPClassifier must be a float in the range"):
+    with pytest.raises(
+        ValueError, match="The 'label_smoothing' parameter of MLPClassifier must be a float in the range"
+    ):
         MLPClassifier(label_smoothing=share).fit(np.eye(3), [0, 1, 1])

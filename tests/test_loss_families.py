@@ -123,7 +123,10 @@ def test_gaussian_likelihood_is_exact_for_every_mean_and_spread(dtype):
 
 
 def test_gaussian_likelihood_is_infinite_only_where_the_truth_is():
-    raw, y = np.array([[0.0, 1e300], [1e-200, -800.0], [1.0, -800.0], [0.0, -1e300], [1e-300, -1380.0]]), np.zeros((5, 1))
+    raw, y = (
+        np.array([[0.0, 1e300], [1e-200, -800.0], [1.0, -800.0], [0.0, -1e300], [1e-300, -1380.0]]),
+        np.zeros((5, 1)),
+    )
     value, slope = Loss("gaussian_nll").value(raw, y), Loss("gaussian_nll").gradient(raw, y)
     assert_array_equal(np.isinf(value), [False, False, True, False, False])
     assert not np.isnan(slope).any() and np.isfinite(slope[[0, 1, 3]]).all()

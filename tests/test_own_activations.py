@@ -11,7 +11,17 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy import LowLevelCallable
 from sklearn.base import clone
 
-from bpnet import Activation, Layer, MLPClassifier, MLPRegressor, Network, Topology, check_gradient, check_hessian, train
+from bpnet import (
+    Activation,
+    Layer,
+    MLPClassifier,
+    MLPRegressor,
+    Network,
+    Topology,
+    check_gradient,
+    check_hessian,
+    train,
+)
 
 pytestmark = pytest.mark.filterwarnings("ignore:Stochastic Optimizer")
 
@@ -52,7 +62,11 @@ LAYERS = {
 
 @pytest.mark.parametrize("name", LAYERS)
 def test_own_tanh_gives_the_numbers_of_the_built_in_one(name, dtype, rng):
-    X, y, s = rng.normal(size=(40, 3)).astype(dtype), rng.normal(size=(40, 2)).astype(dtype), rng.choice([0, 1, 3.0], 40)
+    X, y, s = (
+        rng.normal(size=(40, 3)).astype(dtype),
+        rng.normal(size=(40, 2)).astype(dtype),
+        rng.choice([0, 1, 3.0], 40),
+    )
     mine, built_in = pair(LAYERS[name], dtype)
     eps = 100 * np.finfo(dtype).eps
     v = rng.normal(size=(2, len(mine.parameters))).astype(dtype)
@@ -154,7 +168,9 @@ def test_compiled_activation_that_gives_nan_is_refused(rng):
 
 def test_activations_are_frozen_compared_hashed_and_pickled():
     again = pickle.loads(pickle.dumps(TANH))
-    assert again == TANH and hash(again) == hash(TANH) and repr(TANH).startswith("Activation('own tanh', <ufunc 'tanh'>")
+    assert (
+        again == TANH and hash(again) == hash(TANH) and repr(TANH).startswith("Activation('own tanh', <ufunc 'tanh'>")
+    )
     assert Activation("other", np.tanh, slope, curvature) != TANH != Activation("own tanh", np.tanh, slope)
     with pytest.raises(AttributeError, match="immutable"):
         TANH.name = "x"

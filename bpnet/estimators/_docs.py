@@ -95,7 +95,9 @@ def share_docs(score, more=""):
 
     def fill(cls):
         attributes = ATTRIBUTES.replace("{score}", score)
-        cls.__doc__ = cls.__doc__.replace("{PARAMETERS}", PARAMETERS.replace("{MORE}", more)).replace("{ATTRIBUTES}", attributes)
+        cls.__doc__ = cls.__doc__.replace("{PARAMETERS}", PARAMETERS.replace("{MORE}", more)).replace(
+            "{ATTRIBUTES}", attributes
+        )
         return cls
 
     return fill

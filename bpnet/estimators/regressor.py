@@ -232,7 +232,7 @@ class MLPRegressor(RegressorMixin, BaseMLP):
     def _score(self, y, predicted, sample_weight):
         if self._loss.name != "quantile" or self._loss.n_each == 1:
             return r2_score(y, predicted, sample_weight=sample_weight)
-        predicted = predicted.reshape(len(predicted), -1, self._loss.n_each)   # of one target there is no axis
+        predicted = predicted.reshape(len(predicted), -1, self._loss.n_each)  # of one target there is no axis
         y = np.reshape(y, (len(predicted), -1))
         scores = [
             d2_pinball_score(y, predicted[..., k], alpha=level, sample_weight=sample_weight)

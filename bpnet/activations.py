@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Activations of one's own, beside those that have a name."""
 
+from typing import Any
+
 from bpnet._lowlevel import is_low_level, refuse_pickle
 
 
@@ -39,6 +41,9 @@ class Activation:
     """
 
     name: str
+    function: Any
+    slope: Any
+    curvature: Any
     is_compiled: bool
 
     def __init__(self, name, function, slope, curvature=None):
@@ -54,8 +59,10 @@ class Activation:
         if any(compiled) != all(compiled):
             raise TypeError(f"activation {name!r}: expected all functions compiled, or none, got a mixture")
         set_ = object.__setattr__
-        for key, value in zip(("name", "function", "slope", "curvature"), (name, function, slope, curvature)):
-            set_(self, key, value)
+        set_(self, "name", name)
+        set_(self, "function", function)
+        set_(self, "slope", slope)
+        set_(self, "curvature", curvature)
         set_(self, "is_compiled", all(compiled))
         if self.is_compiled:
             from bpnet._core.own_activations import OwnActivations

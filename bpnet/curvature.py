@@ -14,8 +14,8 @@ def check(net, kind):
     """Raise ValueError unless loss and activations have the second derivatives for this kind."""
     if not net._loss.has_hessian:
         raise ValueError(
-            f"second derivatives need those of the loss: {type(net.loss_name).__name__} has no hessian; give it one, or "
-            "use hessian(method='mixed')"
+            f"second derivatives need those of the loss: {type(net.loss_name).__name__} has no hessian; give it "
+            "one, or use hessian(method='mixed')"
         )
     if kind == "hessian":
         check_curvatures(net.topology)

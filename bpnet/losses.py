@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Losses by name and as objects, and which output activation each goes with."""
 
+from itertools import pairwise
+
 import numpy as np
 
 from bpnet._core.losses import Loss
@@ -75,7 +77,7 @@ class Quantile(_Settled):
 
     def __init__(self, levels=0.5):
         self.levels = tuple(float(level) for level in np.atleast_1d(levels))
-        rises = all(low < high for low, high in zip(self.levels, self.levels[1:]))
+        rises = all(low < high for low, high in pairwise(self.levels))
         if not self.levels or not rises or not 0 < self.levels[0] <= self.levels[-1] < 1:
             raise ValueError(f"expected rising levels between 0 and 1, got {levels!r}")
 

@@ -18,7 +18,6 @@ from bpnet.estimators._docs import share_docs
 from bpnet.estimators._split import stratified_split
 from bpnet.losses import log_logistic, log_softmax
 
-
 _SMOOTHING = """
     label_smoothing : float, default=0.0
         Share of each target, from 0 to 1, that is dealt out evenly to all classes: with K of them the own class gets

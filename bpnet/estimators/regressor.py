@@ -16,7 +16,6 @@ from bpnet.estimators._base import BaseMLP
 from bpnet.estimators._docs import share_docs
 from bpnet.predictions import check_has_std, prediction_jacobian, predictions, standard_deviations
 
-
 _OUT_ACTIVATION = """
     out_activation : str or Activation, default=None
         Of the outputs; by default what the loss is matched with. Others are possible for losses of residuals,

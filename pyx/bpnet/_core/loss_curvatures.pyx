@@ -251,5 +251,6 @@ cdef void _curve_rows(
     if n:
         with nogil:
             curve(
-                loss, &raw[0, 0], &y[0, 0], <const floating*> NULL, &scratch[0, 0], &out[0, 0, 0], n, m, n_targets, whole
+                loss, &raw[0, 0], &y[0, 0], <const floating*> NULL, &scratch[0, 0], &out[0, 0, 0],
+                n, m, n_targets, whole,
             )

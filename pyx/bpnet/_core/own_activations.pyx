@@ -8,9 +8,11 @@ raises it; meanwhile values and derivatives are zero.
 import numpy as np
 
 from libc.math cimport isfinite, isnan
+from libc.stdint cimport uint64_t
 
 from bpnet._core.low_level cimport address, signature_of
 from bpnet._core.own_errors cimport is_pending, keep
+from bpnet._core.subnormals cimport bpnet_flush_subnormals, bpnet_restore_subnormals
 
 ctypedef double (*scalar_type)(double) noexcept nogil
 ctypedef double (*bound_scalar_type)(double, void*) noexcept nogil
@@ -110,7 +112,9 @@ cdef void _call_python(
 ) noexcept:
     cdef Py_ssize_t i, j
     cdef floating[::1] values, results
+    cdef uint64_t mode = bpnet_flush_subnormals()   # as the epoch has set it, or not
     function = getattr(activation, name)
+    bpnet_restore_subnormals(0)
     given = np.empty(n * m, np.float32 if sizeof(floating) == 4 else np.float64)
     values = given
     for i in range(n):
@@ -123,6 +127,7 @@ cdef void _call_python(
     except BaseException as error:
         keep(error)
         results = np.zeros_like(given)
+    bpnet_restore_subnormals(mode)
     for i in range(n):
         for j in range(m):
             out[i * row + j] = results[i * m + j]

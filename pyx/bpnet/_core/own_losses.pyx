@@ -2,17 +2,19 @@
 """A user's own loss: a Python object, called with arrays for some rows at a time, or compiled functions, row by row.
 
 Python is called with the GIL, compiled functions without. What fails is kept, and the door raises it; meanwhile the
-derivatives are zero, and no further Python is called.
+derivatives are zero, and no further Python is called. Python sees subnormal numbers, also where the epoch flushes them.
 """
 
 import numpy as np
 
 from libc.math cimport NAN, isfinite, isnan
+from libc.stdint cimport uint64_t
 from libc.stdlib cimport free, malloc
 from libc.string cimport memset
 
 from bpnet._core.low_level cimport address, signature_of
 from bpnet._core.own_errors cimport is_pending, keep
+from bpnet._core.subnormals cimport bpnet_flush_subnormals, bpnet_restore_subnormals
 
 ctypedef double (*function_type)(const double*, const double*, double*, int, int) noexcept nogil
 ctypedef double (*bound_function_type)(const double*, const double*, double*, int, int, void*) noexcept nogil
@@ -78,9 +80,12 @@ cdef double _call_python(
     cdef floating factor
     cdef double[::1] value
     cdef floating[:, ::1] slope
+    cdef uint64_t mode
     memset(seed, 0, <size_t> n * m * sizeof(floating))
     if is_pending():
         return NAN
+    mode = bpnet_flush_subnormals()   # as the epoch has set it, or not
+    bpnet_restore_subnormals(0)
     try:
         a, targets = _copied(raw, n, m), _copied(y, n, n_targets)
         value = _checked(loss, "value", loss._value(a, targets), (n,), np.float64, a)
@@ -88,6 +93,8 @@ cdef double _call_python(
     except BaseException as error:
         keep(error)
         return NAN
+    finally:
+        bpnet_restore_subnormals(mode)
     for i in range(n):
         factor = <floating> (scale if weight == NULL else scale * weight[i])
         for k in range(m):

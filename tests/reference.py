@@ -87,8 +87,13 @@ LOSSES = {  # of one output z with target t: the value, and the slope to z
         lambda z, t: (z - t) ** 2 / 2 if abs((z - t).real) <= 1 else (z - t) * sign(z - t) - 0.5,
         lambda z, t: z - t if abs((z - t).real) <= 1 else sign(z - t),
     ),
-    "log_cosh": (lambda z, t: log((exp(z - t) + exp(t - z)) / 2), lambda z, t: tanh(z - t)),
+    "log_cosh": (lambda z, t: log_cosh((z - t) * sign(z - t)), lambda z, t: tanh(z - t)),
 }
+
+
+def log_cosh(r):
+    """Of r >= 0."""
+    return r + log((1 + exp(-2 * r)) / 2)
 
 
 def sign(r):

@@ -299,7 +299,9 @@ def _n_outputs(graph):
 
 def _names():
     """Every graph with every loss, hidden activations in turn; the chain and the graph of all with every activation."""
-    pairs = [(graph, loss) for graph in GRAPHS for loss in BASIC if graph not in FEEDS_ON or "softmax" != BASIC[loss][2]]
+    pairs = [
+        (graph, loss) for graph in GRAPHS for loss in BASIC if graph not in FEEDS_ON or "softmax" != BASIC[loss][2]
+    ]
     for k, (graph, loss) in enumerate(pairs):
         yield graph, HIDDEN[k % len(HIDDEN)], loss, bool(k % 2)
     # The others with every third graph: what they add is at the outputs.

@@ -30,12 +30,10 @@ import numpy as np
 
 from libc.math cimport log
 
-from bpnet._core cimport deviances, residuals
-from bpnet._core.gaussians cimport gaussian
 from bpnet._core.kernels cimport exp_, log1p_
+from bpnet._core.loss_rows cimport blocks, points
 from bpnet._core.own_errors cimport raise_pending
 from bpnet._core.own_losses cimport evaluate_own
-from bpnet._core.quantiles cimport quantile
 
 #: Name -> kind, activation of the matched outputs, raw outputs per target (0: as many as there are parameters).
 NAMES = {
@@ -212,9 +210,9 @@ cdef double evaluate(
         elif kind == MULTINOMIAL_LOG_LOSS:
             value = _multinomial_log_loss(raw, y, seed, scratch, m)
         elif loss.n_each == 1 and kind != QUANTILE:
-            value = _points(loss, raw, y, seed, m)
+            value = points(kind, loss.numbers, raw, y, seed, m)
         else:
-            value = _blocks(loss, raw, y, seed, m)
+            value = blocks(kind, loss.numbers, loss.n_each, raw, y, seed, m)
         factor = <floating> (scale if weight == NULL else scale * weight[i])
         # A weight of zero takes the row's loss and derivative away: they may be infinite.
         for k in range(m):
@@ -295,39 +293,6 @@ cdef inline double _multinomial_log_loss(
                 if j != k:
                     other_targets += y[j]
         seed[k] = (e[k] * other_targets - y[k] * others) / total
-    return value
-
-
-cdef inline double _points(Loss loss, const floating* raw, const floating* y, floating* seed, int m) noexcept nogil:
-    """Of a loss that is a sum over its outputs."""
-    cdef LossKind kind = loss.kind
-    cdef double value = 0, slope = 0
-    cdef Py_ssize_t k
-    for k in range(m):
-        if kind == POISSON:
-            value += deviances.poisson(raw[k], y[k], &slope)
-        elif kind == GAMMA:
-            value += deviances.gamma(raw[k], y[k], &slope)
-        elif kind == ABSOLUTE_ERROR:
-            value += residuals.absolute_error(<double> raw[k] - <double> y[k], &slope)
-        elif kind == HUBER:
-            value += residuals.huber(<double> raw[k] - <double> y[k], loss.numbers[0], &slope)
-        else:
-            value += residuals.log_cosh(<double> raw[k] - <double> y[k], &slope)
-        seed[k] = <floating> slope
-    return value
-
-
-cdef inline double _blocks(Loss loss, const floating* raw, const floating* y, floating* seed, int m) noexcept nogil:
-    """Of a loss that reads several raw outputs for each target."""
-    cdef double value = 0, by_mean = 0, by_spread = 0
-    cdef Py_ssize_t k, size = loss.n_each
-    for k in range(m // size):
-        if loss.kind == QUANTILE:
-            value += quantile(raw + k * size, y[k], loss.numbers, <int> size, seed + k * size)
-        else:
-            value += gaussian(raw[2 * k], raw[2 * k + 1], y[k], &by_mean, &by_spread)
-            seed[2 * k], seed[2 * k + 1] = <floating> by_mean, <floating> by_spread
     return value
 
 

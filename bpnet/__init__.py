@@ -5,6 +5,7 @@ from importlib import import_module
 
 # Public name -> module that defines it. Loaded when first asked for: `from bpnet import Network` needs no scikit-learn.
 _HOME = {
+    "Activation": "bpnet.activations",
     "DeltaDisplay": "bpnet.displays",
     "Layer": "bpnet.layers",
     "LossCurveDisplay": "bpnet.displays",
@@ -27,9 +28,10 @@ _HOME = {
 }
 
 # Modules that are reached as `bpnet.name` without an import of their own.
-_MODULES = ("callbacks", "diagnostics", "displays", "initializers", "schedules")
+_MODULES = ("callbacks", "diagnostics", "displays", "initializers", "losses", "schedules")
 
 __all__ = [
+    "Activation",
     "DeltaDisplay",
     "Layer",
     "LossCurveDisplay",

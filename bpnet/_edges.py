@@ -158,7 +158,7 @@ def read_activations(activation, out_activation, labels, outputs):
             names[k] = out_activation
     if None in names:
         raise ValueError(f"expected an activation for every unit, got none for {labels[names.index(None)]!r}")
-    for name in set(names):
+    for name in dict.fromkeys(names):
         check_activation(name)
     return names
 

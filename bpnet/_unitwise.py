@@ -88,7 +88,10 @@ class Unitwise:
         # Outputs in the order asked for: where they are the last layer, the loss reads them in place.
         position = np.arange(n_units)
         position[outputs] = np.where(ends[outputs], np.arange(len(outputs)), position[outputs])
-        codes = np.array([CODES[name] for name in activations])
+        own = [name for name in dict.fromkeys(activations) if not isinstance(name, str)]
+        codes = np.array(
+            [CODES[name] if isinstance(name, str) else len(CODES) + own.index(name) for name in activations]
+        )
         order = np.lexsort((position, codes, biases, depth))
         layer = np.unique(np.column_stack([depth, biases])[order], axis=0, return_inverse=True)[1].ravel()
         number = np.arange(n_inputs + n_units)

@@ -5,6 +5,7 @@ import numpy as np
 from numpy.random import Generator, RandomState
 
 from bpnet._core.data import all_finite
+from bpnet.losses import check_targets
 
 
 def as_data_type(dtype):
@@ -48,7 +49,7 @@ def as_csr(X, n_inputs, dtype):
 
 
 def as_targets(y, n_samples, n_outputs, loss, dtype):
-    """y as (n_samples, n_outputs) numbers, or as int32 class numbers where the loss is the multinomial one."""
+    """y as (n_samples, n_targets) numbers, or as int32 class numbers where the loss is the multinomial one."""
     given = np.asarray(y)
     if loss.name == "multinomial_log_loss" and given.ndim == 1 and given.dtype.kind in "iu":
         y = given.astype(np.int32)
@@ -62,14 +63,13 @@ def as_targets(y, n_samples, n_outputs, loss, dtype):
     y = _as_numbers(y, "y", dtype)
     if y.ndim == 1:
         y = y.reshape(-1, 1)
-    if y.shape != (n_samples, n_outputs):
-        raise ValueError(f"expected y of shape ({n_samples}, {n_outputs}), got {np.shape(given)}")
-    if y.size:
-        smallest, largest = y.min(), y.max()
-        if loss.name == "binary_log_loss" and not 0 <= smallest <= largest <= 1:
-            raise ValueError(f"log_loss expects targets from 0 to 1 in y, got {smallest} to {largest}")
-        if loss.name in ("poisson", "multinomial_log_loss") and smallest < 0:
-            raise ValueError(f"loss {loss.name!r} expects targets of at least 0 in y, got {smallest}")
+    if y.ndim != 2 or len(y) != n_samples or loss.n_raw(y.shape[1]) != n_outputs:
+        columns = n_outputs // loss.n_each if loss.n_each else "n_targets"
+        raise ValueError(
+            f"expected y of shape ({n_samples}, {columns}), got {np.shape(given)}"
+            + ("" if loss.n_each == 1 else f": loss {loss.name!r} reads several of the {n_outputs} outputs per target")
+        )
+    check_targets(loss, y)
     return y
 
 

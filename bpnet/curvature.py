@@ -4,13 +4,26 @@
 import numpy as np
 
 from bpnet._core import curvature_products
+from bpnet.activations import check_curvatures
 
 #: Kind of second derivative -> whether it is the Gauss-Newton matrix.
 KINDS = {"hessian": False, "gauss_newton": True}
 
 
+def check(net, kind):
+    """Raise ValueError unless loss and activations have the second derivatives for this kind."""
+    if not net._loss.has_hessian:
+        raise ValueError(
+            f"second derivatives need those of the loss: {type(net.loss_name).__name__} has no hessian; give it "
+            "one, or use hessian(method='mixed')"
+        )
+    if kind == "hessian":
+        check_curvatures(net.topology)
+
+
 def products(net, data, directions, kind):
     """Rows of `directions` times the matrix of this kind, for data in the form the core reads."""
+    check(net, kind)
     return curvature_products.products(
         net._plan, net._loss, net._reads_raw, net.parameters, data, directions, KINDS[kind]
     )

@@ -17,16 +17,18 @@ _TOGETHER = 64
 
 def exact(net, data, out):
     """By back-propagation of M_jk = d2E_n / da_j da_k: exact up to rounding, O(n_samples W^2)."""
+    if _is_scattered(net):
+        return columns(net, data, out)
     return _call(core.hessian, net, data, out=out)
 
 
-def columns(net, data, out):
+def columns(net, data, out, kind="hessian"):
     """Each row by one Hessian-vector product with a unit vector. Exact; O(n_samples W^2), some 2 W gradients."""
     n = len(net.parameters)
     out = np.empty((n, n)) if out is None else out
     for start in range(0, n, _TOGETHER):
         directions = np.eye(min(_TOGETHER, n - start), n, start)
-        out[start : start + _TOGETHER] = curvature.products(net, data, directions, "hessian")
+        out[start : start + _TOGETHER] = curvature.products(net, data, directions, kind)
     return out
 
 
@@ -79,6 +81,8 @@ def hessian(net, X, y, sample_weight=None, method="exact", out=None):
     if method not in METHODS:
         raise ValueError(f"expected a method out of {', '.join(METHODS)}, got {method!r}")
     _check_out(net, out)
+    if method in ("exact", "columns"):
+        curvature.check(net, "hessian")
     twin, data = _in_float64(net, X, y, sample_weight)
     return _rounded(net, out, METHODS[method](twin, data, out))
 
@@ -86,20 +90,40 @@ def hessian(net, X, y, sample_weight=None, method="exact", out=None):
 def gauss_newton(net, X, y, sample_weight=None, out=None):
     """What `Network.gauss_newton` returns."""
     _check_out(net, out)
+    curvature.check(net, "gauss_newton")
     twin, data = _in_float64(net, X, y, sample_weight)
+    if _is_scattered(net):
+        return _rounded(net, out, columns(twin, data, out, "gauss_newton"))
     return _rounded(net, out, _call(core.hessian, twin, data, gauss_newton=True, out=out))
 
 
 def hessian_diagonal(net, X, y, sample_weight=None):
     """What `Network.hessian_diagonal` returns."""
+    _check_units(net)
     twin, data = _in_float64(net, X, y, sample_weight)
     return _rounded(net, None, _call(core.hessian_diagonal, twin, data))
 
 
 def curvatures(net, X, y, sample_weight=None):
     """What `Network.curvatures` returns."""
+    _check_units(net)
     twin, data = _in_float64(net, X, y, sample_weight)
     return _rounded(net, None, _call(core.curvatures, twin, data))
+
+
+def _is_scattered(net):
+    """Whether the loss couples outputs of different layers: such pairs have no place in the core's sums."""
+    return net._loss.couples and net._plan.n_output_runs > 1
+
+
+def _check_units(net):
+    """Raise ValueError where second derivatives unit by unit cannot be had."""
+    curvature.check(net, "hessian")
+    if _is_scattered(net):
+        raise ValueError(
+            f"loss {net._loss.name!r} couples outputs of different layers: expected outputs side by side in one layer; "
+            "the diagonal is that of hessian()"
+        )
 
 
 def _in_float64(net, X, y, sample_weight):

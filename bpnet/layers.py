@@ -7,6 +7,7 @@ from types import MappingProxyType
 import numpy as np
 
 from bpnet._core.activations import CODES
+from bpnet.activations import Activation
 
 INPUT = "input"
 
@@ -22,9 +23,9 @@ class Layer:
     n_units : int or None
         At least 1. None leaves size and activation open: for the output layer in the `topology` of an estimator, which
         fills them in.
-    activation : str or sequence of str, default="tanh"
-        One name for the layer, or one per unit: "identity", "logistic", "tanh", "relu", "leaky_relu", "elu", "selu",
-        "softplus", "gelu", "silu", "exp"; "softmax" for a layer that is the whole output.
+    activation : str, Activation or sequence of them, default="tanh"
+        One for the layer, or one per unit: "identity", "logistic", "tanh", "relu", "leaky_relu", "elu", "selu",
+        "softplus", "gelu", "silu", "exp"; "softmax" for a layer that is the whole output; or an `Activation`.
     sources : sequence of str, optional
         Names of the layers heard, "input" among them; by default the layer before.
     name : str, optional
@@ -41,7 +42,7 @@ class Layer:
     """
 
     n_units: int  # None only for the output layer of an estimator
-    activation: str | tuple[str, ...]
+    activation: str | Activation | tuple[str | Activation, ...]
     sources: tuple[str, ...]  # None only until a Topology fills it in
     name: str | None
     mask: Mapping[str, np.ndarray]
@@ -49,13 +50,13 @@ class Layer:
 
     def __init__(self, n_units, activation="tanh", sources=None, name=None, mask=None, bias=True):
         n_units = None if n_units is None else count(n_units, "n_units")
-        if not isinstance(activation, str):
-            activation = tuple(map(str, activation))
+        if not isinstance(activation, str | Activation):
+            activation = tuple(str(part) if isinstance(part, str) else part for part in activation)
             if len(activation) != n_units:
                 raise ValueError(f"expected one activation or {n_units}, one per unit, got {len(activation)}")
-        for function in {activation} if isinstance(activation, str) else set(activation):
+        for function in activation if isinstance(activation, tuple) else (activation,):
             check_activation(function)
-        if not isinstance(activation, str) and "softmax" in activation:
+        if isinstance(activation, tuple) and "softmax" in activation:
             raise ValueError(
                 "softmax couples all units of a layer: expected it for the whole layer, got it for some units"
             )
@@ -78,8 +79,8 @@ class Layer:
 
     @property
     def activations(self):
-        """Activation of each unit, as a tuple of names."""
-        return (self.activation,) * self.n_units if isinstance(self.activation, str) else self.activation
+        """Activation of each unit, as a tuple of names and of `Activation`."""
+        return self.activation if isinstance(self.activation, tuple) else (self.activation,) * self.n_units
 
     def _key(self):
         masks = tuple(sorted((source, cells.shape, cells.tobytes()) for source, cells in self.mask.items()))
@@ -104,7 +105,7 @@ class Layer:
 
 def check_activation(name):
     """Raise ValueError unless there is such an activation."""
-    if name not in CODES:
+    if not isinstance(name, Activation) and not (isinstance(name, str) and name in CODES):
         raise ValueError(f"expected an activation out of {', '.join(CODES)}, got {name!r}")
 
 

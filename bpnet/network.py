@@ -28,9 +28,12 @@ class Network:
     Parameters
     ----------
     topology : Topology
-    loss : {"squared_error", "log_loss", "poisson"}, default="squared_error"
-        E_n as a function of the outputs y and the targets t: 1/2 sum (y - t)^2; the log-loss of logistic outputs
-        (binary, or several labels) or of softmax outputs; half the Poisson deviance of exp outputs.
+    loss : str or object, default="squared_error"
+        E_n as a function of the outputs y and the targets t. "squared_error": 1/2 sum (y - t)^2; "log_loss" of logistic
+        outputs (binary, or several labels) or of softmax outputs; "poisson" and "gamma": half the deviance of exp
+        outputs; "absolute_error", "huber", "log_cosh", "quantile" (the median); "gaussian_nll": identity outputs, mean
+        and log-variance side by side for each target; an object of `bpnet.losses` for those with a parameter; or a
+        loss of one's own, see ``docs/guide/losses.md``.
     dtype : {float64, float32}, default=float64
         Of parameters, signals and results.
     random_state : None, int, RandomState or Generator, default=None
@@ -41,7 +44,8 @@ class Network:
     Attributes
     ----------
     topology : Topology
-    loss_name : str
+    loss_name : str or object
+        As given.
     dtype : numpy.dtype
 
     Notes
@@ -295,7 +299,8 @@ class Network:
 
         J is the derivative of what the loss reads to the parameters, for all samples, and L the second derivative of
         the losses to that. A matched pair reads the outputs' a, any other their z; so the matrix is positive
-        semi-definite, and it equals H where the network is linear or every error signal is zero.
+        semi-definite, and it equals H where the network is linear or every error signal is zero. For losses that are
+        not convex in what they read L is Fisher's matrix ("gaussian_nll") or zero (quantiles, piecewise linear).
 
         Source: Schraudolph, Fast curvature matrix-vector products for second-order gradient descent, Neural
         Computation 14 (2002).

@@ -10,6 +10,7 @@ from bpnet import _html, summary
 from bpnet._core.wiring import Wiring
 from bpnet._layered import Layered
 from bpnet._unitwise import Unitwise
+from bpnet.activations import Activation
 from bpnet.layers import Layer
 
 
@@ -67,8 +68,8 @@ class Topology:
         ----------
         sizes : sequence of int
             Numbers of inputs, of units of each hidden layer, and of outputs.
-        activation : str or sequence of str, default="tanh"
-            Of the hidden layers: one name, or one per layer.
+        activation : str, Activation or sequence, default="tanh"
+            Of the hidden layers: one for all, or one per layer, each as `Layer` takes it.
         out_activation : str, default="identity"
 
         Examples
@@ -80,7 +81,8 @@ class Topology:
         if len(sizes) < 2:
             raise ValueError(f"expected sizes of at least the inputs and the outputs, got {sizes}")
         n_inputs, *hidden, n_outputs = sizes
-        names = [activation] * len(hidden) if isinstance(activation, str) else list(activation)
+        is_one = isinstance(activation, str | Activation)
+        names = [activation] * len(hidden) if is_one else list(activation)
         if len(names) != len(hidden):
             raise ValueError(f"expected one activation or {len(hidden)}, one per hidden layer, got {len(names)}")
         return cls(n_inputs, [*map(Layer, hidden, names), Layer(n_outputs, out_activation)])

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 
 from bpnet import Layer, Network, Topology
+from bpnet.losses import Huber, Quantile
 
 HIDDEN = ("tanh", "logistic", "identity", "relu", "leaky_relu", "elu", "selu", "softplus", "gelu", "silu", "exp")
 
@@ -28,7 +29,25 @@ LOSSES = {
     "multinomial": ("log_loss", "multinomial_log_loss", "softmax"),
     "poisson": ("poisson", "poisson", "exp"),
 }
-ALL = tuple(sorted(LOSSES))
+# More of those that read one output for each target.
+MORE = {
+    "gamma": ("gamma", "gamma", "exp"),
+    "absolute": ("absolute_error", "absolute_error", "identity"),
+    "huber": ("huber", "huber", "identity"),
+    "huber of tanh": (Huber(1.0), "huber", "tanh"),
+    "log cosh": ("log_cosh", "log_cosh", "identity"),
+    "log cosh of softplus": ("log_cosh", "log_cosh", "softplus"),
+}
+# Those that read several outputs for each target.
+GROUPED = {
+    "quantiles": (Quantile(reference.LEVELS), "quantile", "identity"),
+    "quantiles of tanh": (Quantile(reference.LEVELS), "quantile", "tanh"),
+    "normal": ("gaussian_nll", "gaussian_nll", "identity"),
+}
+BASIC = LOSSES
+ALL = tuple(sorted(BASIC))
+LOSSES = BASIC | MORE
+ALL_LOSSES = LOSSES | GROUPED
 
 
 def layer(name, n_units, activation, *sources, **more):
@@ -195,21 +214,21 @@ class Problem:
     def __init__(self, n_inputs, layers, outputs, loss="least squares", weighted=False, n_samples=7, seed=0):
         rng = np.random.default_rng(seed)
         self.n_inputs, self.layers, self.outputs = n_inputs, layers, outputs
-        self.loss_name, self.reference_loss, _ = LOSSES[loss]
+        self.loss_name, self.reference_loss, _ = ALL_LOSSES[loss]
         self.topology = self.build()
         self.wires = layers if isinstance(layers, Wires) else None
         if self.wires:
             self.layers = self._units()
-        n_outputs = self.topology.n_outputs
+        n_outputs = self.topology.n_outputs // outputs_per_target(loss)
         # float32 numbers, so that networks of both types are asked the very same question.
         self.X = rng.normal(size=(n_samples, n_inputs)).astype(np.float32).astype(np.float64)
         self.y = (
             {
-                "squared_error": lambda: rng.normal(size=(n_samples, n_outputs)),
+                "gamma": lambda: rng.gamma(2, 0.7, (n_samples, n_outputs)),
                 "binary_log_loss": lambda: rng.choice([0, 1, 0.25, 0.7], (n_samples, n_outputs)),
                 "multinomial_log_loss": lambda: rng.choice([0, 1, 1, 0.25, 2], (n_samples, n_outputs)),
                 "poisson": lambda: rng.poisson(2, (n_samples, n_outputs)),
-            }[self.reference_loss]()
+            }.get(self.reference_loss, lambda: rng.normal(size=(n_samples, n_outputs)))()
             .astype(np.float32)
             .astype(np.float64)
         )
@@ -264,16 +283,38 @@ class Problem:
 
 
 def make(graph, hidden="tanh", loss="least squares", weighted=False, **more):
-    return Problem(*GRAPHS[graph](hidden, LOSSES[loss][2]), loss, weighted, **more)
+    return Problem(*GRAPHS[graph](hidden, ALL_LOSSES[loss][2]), loss, weighted, **more)
+
+
+def outputs_per_target(loss):
+    """Of a loss of the tables above."""
+    return reference.GROUPED[GROUPED[loss][1]][0] if loss in GROUPED else 1
+
+
+def _n_outputs(graph):
+    _, layers, outputs = GRAPHS[graph]("tanh", "identity")
+    return (
+        len(outputs) if isinstance(layers, Wires) else sum(row["n_units"] for row in layers if row["name"] in outputs)
+    )
 
 
 def _names():
     """Every graph with every loss, hidden activations in turn; the chain and the graph of all with every activation."""
     pairs = [
-        (graph, loss) for graph in GRAPHS for loss in LOSSES if graph not in FEEDS_ON or "softmax" != LOSSES[loss][2]
+        (graph, loss) for graph in GRAPHS for loss in BASIC if graph not in FEEDS_ON or "softmax" != BASIC[loss][2]
     ]
     for k, (graph, loss) in enumerate(pairs):
         yield graph, HIDDEN[k % len(HIDDEN)], loss, bool(k % 2)
+    # The others with every third graph: what they add is at the outputs.
+    pairs = [
+        (graph, loss)
+        for i, graph in enumerate(GRAPHS)
+        for j, loss in enumerate(MORE | GROUPED)
+        if (i + j) % 3 == 0 and _n_outputs(graph) % outputs_per_target(loss) == 0
+    ]
+    for k, (graph, loss) in enumerate(pairs):
+        is_tower = HIDDEN[k % len(HIDDEN)] == ALL_LOSSES[loss][2] == "exp"
+        yield graph, "softplus" if is_tower else HIDDEN[k % len(HIDDEN)], loss, bool(k % 2)
     for graph in ("chain", "all upstream"):
         for hidden in HIDDEN:
             yield graph, hidden, "least squares", True
@@ -342,7 +383,7 @@ def _computable(problem):
     """The problem, unless a tower of exponentials overflows in it."""
     try:
         _ = problem.truth
-    except OverflowError:
+    except (OverflowError, ValueError):  # too large, or the logarithm of a number too small
         reject()
     return problem
 

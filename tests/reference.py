@@ -81,7 +81,68 @@ LOSSES = {  # of one output z with target t: the value, and the slope to z
     ),
     "multinomial_log_loss": (lambda z, t: -t * log(z), lambda z, t: -t / z),
     "poisson": (lambda z, t: (t * log(t / z) if t else 0) - t + z, lambda z, t: 1 - t / z),
+    "gamma": (lambda z, t: log(z / t) + t / z - 1, lambda z, t: 1 / z - t / (z * z)),
+    "absolute_error": (lambda z, t: (z - t) * sign(z - t), lambda z, t: sign(z - t)),
+    "huber": (
+        lambda z, t: (z - t) ** 2 / 2 if abs((z - t).real) <= 1 else (z - t) * sign(z - t) - 0.5,
+        lambda z, t: z - t if abs((z - t).real) <= 1 else sign(z - t),
+    ),
+    "log_cosh": (lambda z, t: log_cosh((z - t) * sign(z - t)), lambda z, t: tanh(z - t)),
 }
+
+
+def log_cosh(r):
+    """Of r >= 0."""
+    return r + log((1 + exp(-2 * r)) / 2)
+
+
+def sign(r):
+    return float((r.real > 0) - (r.real < 0))
+
+
+LEVELS = (0.1, 0.5, 0.8)
+
+
+def quantiles(z):
+    """The first is the first number, each later one the softplus of its number above the one before."""
+    q = [z[0]]
+    for a in z[1:]:
+        q.append(q[-1] + log(1 + exp(a)))
+    return q
+
+
+def pinball(z, t):
+    return sum((q - t) * (1 - level if q.real > t else -level) for q, level in zip(quantiles(z), LEVELS))
+
+
+def pinball_slopes(z, t):
+    own = [1 - level if q.real > t else -level for q, level in zip(quantiles(z), LEVELS)]
+    return [sum(own[j:]) * (sigma(z[j]) if j else 1.0) for j in range(len(z))]
+
+
+def normal_loss(z, t):
+    return (z[1] + (t - z[0]) ** 2 * exp(-z[1])) / 2
+
+
+def normal_slopes(z, t):
+    return [(z[0] - t) * exp(-z[1]), (1 - (t - z[0]) ** 2 * exp(-z[1])) / 2]
+
+
+GROUPED = {  # of some outputs z with one target t: their number, the value, and the slopes
+    "quantile": (len(LEVELS), pinball, pinball_slopes),
+    "gaussian_nll": (2, normal_loss, normal_slopes),
+}
+
+
+def read_loss(loss, z, t):
+    """E_n and its slopes to the outputs z of one sample with targets t."""
+    if loss in LOSSES:
+        value_of, slope_of = LOSSES[loss]
+        pairs = [(z[k], float(t[k])) for k in range(len(z))]
+        return sum(value_of(*pair) for pair in pairs), [slope_of(*pair) for pair in pairs]
+    size, value_of, slopes_of = GROUPED[loss]
+    groups = [(z[k : k + size], float(t[k // size])) for k in range(0, len(z), size)]
+    return sum(value_of(*group) for group in groups), [slope for group in groups for slope in slopes_of(*group)]
 
 
 def units(n_inputs, layers):
@@ -154,13 +215,13 @@ def evaluate(n_inputs, layers, outputs, loss, w, X, y, sample_weight=None):
     kind = np.result_type(np.asarray(w), np.asarray(X), float)
     w, X = np.asarray(w, kind).tolist(), np.asarray(X, kind).tolist()
     out = out_labels(net, outputs)
-    loss_of, slope_of = LOSSES[loss]
     weights = [1.0] * len(X) if sample_weight is None else [float(s) for s in sample_weight]
     value, signals, sums, deltas, gradient = 0.0, [], [], [], np.zeros(n_parameters, kind)
     for x, t, s in zip(X, y, weights):
         a, z = forward(net, x, w)
-        value += s * sum(loss_of(z[label], float(k)) for label, k in zip(out, t))
-        delta = backward(net, a, z, w, {label: s * slope_of(z[label], float(k)) for label, k in zip(out, t)})
+        own, slopes = read_loss(loss, [z[label] for label in out], t)
+        value += s * own
+        delta = backward(net, a, z, w, {label: s * slope for label, slope in zip(out, slopes)})
         for unit in net:
             for label, place in unit.upstream:
                 gradient[place] += delta[unit.label] * z[label]

@@ -38,7 +38,7 @@ def gauss_newton(problem):
     """J' L J from the parameter Jacobian, which has tests of its own, and second derivatives of the loss likewise."""
     net, of = problem.net(), "raw" if reads_raw(problem) else "output"
     J = net.parameter_jacobian(problem.X, of)
-    L = net._loss.hessian(net.predict_raw(problem.X) if of == "raw" else net.predict(problem.X), problem.y)
+    L = net._loss.hessian(net.predict_raw(problem.X) if of == "raw" else net.predict(problem.X), problem.y, whole=False)
     s = np.ones(len(problem.X)) if problem.s is None else problem.s
     return np.einsum("n,nkv,nkl,nlw->vw", s, J, L, J)
 

@@ -7,7 +7,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from problems import CATALOGUE, assert_near, make
 from scipy.sparse.linalg import eigsh
 
-from bpnet import Network, Topology
+from bpnet import Layer, Network, Topology
 from bpnet.hessians import METHODS
 
 # What each method promises, in float64; the results of all are rounded to float32 where the network is.
@@ -98,3 +98,18 @@ def test_impossible_arguments_are_refused(error, message, more):
 def test_unknown_kind_of_operator_is_refused():
     with pytest.raises(ValueError, match="expected a kind out of hessian, gauss_newton, got 'fisher'"):
         Network(Topology.layered([3, 2])).hessian_operator(np.ones((4, 3)), np.ones((4, 2)), kind="fisher")
+
+
+def test_a_loss_that_couples_outputs_of_different_layers_has_its_whole_hessian(rng):
+    """Mean and spread of one normal distribution, read from two layers: no pair of them may be left out."""
+    layers = [Layer(3, "tanh"), Layer(1, "identity", name="mean"), Layer(1, "identity", sources=("h1",), name="spread")]
+    net = Network(Topology(2, layers, outputs=("mean", "spread")), "gaussian_nll", random_state=0)
+    X, y, s = rng.normal(size=(9, 2)), rng.normal(size=9), rng.choice([0.0, 1.0, 2.0], 9)
+    H = net.hessian(X, y, s)
+    assert_allclose(H, net.hessian(X, y, s, method="mixed"), atol=1e-8)
+    J, fisher = net.parameter_jacobian(X), np.exp(-net.predict(X)[:, 1])
+    G = np.einsum("n,nv,nw->vw", s * fisher, J[:, 0], J[:, 0]) + np.einsum("n,nv,nw->vw", s / 2, J[:, 1], J[:, 1])
+    assert_allclose(net.gauss_newton(X, y, s), G, atol=1e-12)
+    for method in (net.hessian_diagonal, net.curvatures):
+        with pytest.raises(ValueError, match="couples outputs of different layers"):
+            method(X, y, s)

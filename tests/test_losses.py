@@ -214,36 +214,41 @@ def test_squared_error_is_exact_and_its_derivative_finite(size):
     assert_array_equal(Loss("squared_error").hessian(raw, y), [np.eye(2)])
 
 
+def _targets(name, n_outputs):
+    """Number of targets for so many outputs."""
+    return n_outputs // Loss(name).n_each
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_gradient_is_the_difference_of_values(name, rng):
-    raw, y, step = rng.normal(size=(6, 3)), rng.uniform(0, 1, (6, 3)), 1e-5
+    raw, y, step = rng.normal(size=(6, 4)), rng.uniform(0, 1, (6, _targets(name, 4))), 1e-5
     loss = Loss(name)
-    for k in range(3):
-        move = step * np.eye(3)[k]
+    for k in range(4):
+        move = step * np.eye(4)[k]
         slope = (loss.value(raw + move, y) - loss.value(raw - move, y)) / (2 * step)
         assert_allclose(loss.gradient(raw, y)[:, k], slope, rtol=1e-7, atol=1e-9)
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_hessian_is_the_difference_of_gradients(name, rng):
-    raw, y, step = rng.normal(size=(6, 3)), rng.uniform(0, 1, (6, 3)), 1e-5
+    raw, y, step = rng.normal(size=(6, 4)), rng.uniform(0, 1, (6, _targets(name, 4))), 1e-5
     loss = Loss(name)
     hessian = loss.hessian(raw, y)
     assert_allclose(hessian, hessian.transpose(0, 2, 1), rtol=1e-15)
-    for k in range(3):
-        move = step * np.eye(3)[k]
+    for k in range(4):
+        move = step * np.eye(4)[k]
         slope = (loss.gradient(raw + move, y) - loss.gradient(raw - move, y)) / (2 * step)
         assert_allclose(hessian[:, k], slope, rtol=1e-7, atol=1e-9)
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_hessian_product_is_the_product_with_the_hessian(name, rng, dtype):
-    raw, y, v = (rng.uniform(0, 1, (6, 3)).astype(dtype) for _ in range(3))
+    raw, y, v = (rng.uniform(0, 1, (6, n)).astype(dtype) for n in (4, _targets(name, 4), 4))
     product = Loss(name).hessian_product(raw, y, v)
     assert product.dtype == dtype and product.shape == raw.shape
     expected = np.einsum("njk,nk->nj", Loss(name).hessian(raw, y).astype(float), v.astype(float))
     assert_allclose(product, expected, rtol=0, atol=20 * np.finfo(dtype).eps * np.abs(expected).max())
-    assert Loss(name).hessian_product(raw[:0], y[:0], v[:0]).shape == (0, 3)
+    assert Loss(name).hessian_product(raw[:0], y[:0], v[:0]).shape == (0, 4)
 
 
 def test_hessian_product_of_log_losses_is_exact_from_tail_to_tail(dtype):
@@ -266,7 +271,7 @@ def test_hessian_product_of_log_losses_is_exact_from_tail_to_tail(dtype):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_rows_do_not_see_each_other(name, rng, dtype):
-    raw, y = rng.normal(size=(9, 4)).astype(dtype), rng.uniform(0, 1, (9, 4)).astype(dtype)
+    raw, y = rng.normal(size=(9, 4)).astype(dtype), rng.uniform(0, 1, (9, _targets(name, 4))).astype(dtype)
     loss = Loss(name)
     for method in (loss.value, loss.gradient, loss.hessian):
         assert_array_equal(method(raw, y), np.concatenate([method(raw[k : k + 1], y[k : k + 1]) for k in range(9)]))
@@ -274,21 +279,23 @@ def test_rows_do_not_see_each_other(name, rng, dtype):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_loss_leaves_its_arguments_alone_and_keeps_their_type(name, dtype):
-    raw, y = np.full((2, 3), 0.5, dtype), np.full((2, 3), 0.25, dtype)
+    raw, y = np.full((2, 4), 0.5, dtype), np.full((2, _targets(name, 4)), 0.25, dtype)
     raw.setflags(write=False)
     loss = Loss(name)
     assert loss.value(raw, y).dtype == np.float64
     assert loss.gradient(raw, y).dtype == loss.hessian(raw, y).dtype == dtype
     assert (raw == 0.5).all() and (y == 0.25).all()
     assert [method(raw[:0], y[:0]).shape for method in (loss.value, loss.gradient, loss.hessian)] == [
-        (0,), (0, 3), (0, 3, 3)
+        (0,), (0, 4), (0, 4, 4)
     ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("name", "activation"), [(name, activation) for name, (_, activation) in NAMES.items()])
+@pytest.mark.parametrize(("name", "activation"), [(name, activation) for name, (_, activation, _) in NAMES.items()])
 def test_loss_survives_pickle_copy_and_says_what_it_is(name, activation):
     for loss in (Loss(name), pickle.loads(pickle.dumps(Loss(name))), copy.deepcopy(Loss(name))):
-        assert (loss.name, loss.activation, loss.n_raw(4), repr(loss)) == (name, activation, 4, f"Loss('{name}')")
+        own = f", {loss.parameters!r}" if loss.parameters else ""
+        assert (loss.name, loss.activation, repr(loss)) == (name, activation, f"Loss('{name}'{own})")
+        assert loss.n_raw(4) == (8 if name == "gaussian_nll" else 4)
 
 
 def test_unknown_loss_is_refused():
@@ -323,7 +330,7 @@ def test_loss_and_outputs_match(name, activation, compiled, matched):
 @pytest.mark.parametrize(
     ("name", "activation", "message"),
     [
-        ("hinge", "identity", "expected a loss out of squared_error, log_loss, poisson, got 'hinge'"),
+        ("hinge", "identity", "expected a loss out of squared_error, log_loss, poisson.*, got 'hinge'"),
         ("log_loss", "identity", "loss 'log_loss' expects outputs with activation logistic or softmax, got identity"),
         ("log_loss", ("logistic", "tanh"), "activation logistic or softmax, got logistic, tanh"),
         ("poisson", "softplus", "loss 'poisson' expects outputs with activation exp, got softplus"),

@@ -14,6 +14,7 @@ class Data:
         X: NDArray[np.floating[Any]] | tuple[NDArray[np.floating[Any]], NDArray[np.int32], NDArray[np.intp]],
         y: NDArray[np.floating[Any]] | NDArray[np.int32] | None = None,
         sample_weight: NDArray[np.floating[Any]] | None = None,
+        label_smoothing: float = 0.0,
     ) -> None: ...
     @property
     def plan(self) -> Plan: ...

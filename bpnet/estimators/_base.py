@@ -16,8 +16,10 @@ from sklearn.utils._param_validation import Interval, Options, StrOptions
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
 from bpnet import initializers
+from bpnet._core.activations import CODES
 from bpnet._core.plan import aligned
 from bpnet._threads import one_blas_thread
+from bpnet.activations import Activation
 from bpnet.estimators._html import ShowsNetwork
 from bpnet.estimators._job import Job
 from bpnet.estimators._options import check_solver_options, make_rule, make_schedule, set_start
@@ -38,7 +40,7 @@ class BaseMLP(ShowsNetwork, PickledByFormat, CallbackSupportMixin, BaseEstimator
 
     _parameter_constraints: dict = {
         "hidden_layer_sizes": ["array-like", Interval(Integral, 1, None, closed="left")],
-        "activation": [StrOptions({"identity", "logistic", "tanh", "relu"})],
+        "activation": [StrOptions(set(CODES) - {"softmax"}), list, tuple, Activation],
         "solver": [StrOptions({"lbfgs", "sgd", "adam", "rmsprop", "rprop"})],
         "alpha": [Interval(Real, 0, None, closed="left")],
         "batch_size": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
@@ -141,7 +143,7 @@ class BaseMLP(ShowsNetwork, PickledByFormat, CallbackSupportMixin, BaseEstimator
         given = check_given(self, given, like=(X, y))
         weight = self._weigh(y, sample_weight)
         weight = None if weight is None else weight.astype(X.dtype, copy=False)
-        job = Job(X, y, sample_weight, weight, given, goes_on, incremental, tasks, began, resumed)
+        job = Job(X, y, sample_weight, weight, given, goes_on, incremental, tasks, began, resumed, self._smoothing())
         job.check(self)
         return job
 
@@ -194,6 +196,10 @@ class BaseMLP(ShowsNetwork, PickledByFormat, CallbackSupportMixin, BaseEstimator
         if self.initializer == "lsuv" and not goes_on:
             initializers.scale_to_data(network, X)
         return network
+
+    def _smoothing(self):
+        """Share of a class number's target that all classes get."""
+        return 0.0
 
     def _resume(self, w, goes_on, incremental):
         """The progress so far where training goes on, with a new rule unless this is a partial fit."""

@@ -3,8 +3,10 @@
 
 PARAMETERS = """hidden_layer_sizes : int or array-like of int, default=(100,)
         Units of each hidden layer; ``()`` is a linear model.
-    activation : {'identity', 'logistic', 'tanh', 'relu'}, default='relu'
-        Of the hidden units.
+    activation : str, Activation or list, default='relu'
+        Of the hidden units: 'identity', 'logistic', 'tanh', 'relu' as in scikit-learn, any other name that `Layer`
+        takes, an `Activation` of one's own; or a list with one entry for each hidden layer, each of these or a list
+        with one for each unit.
     solver : {'lbfgs', 'sgd', 'adam', 'rmsprop', 'rprop'}, default='adam'
         Full-batch L-BFGS (good for small data sets); gradient descent, Adam or RMSProp on mini-batches; or iRprop-, one
         step per epoch along the signs of the gradient of all rows.
@@ -92,7 +94,7 @@ default='constant'
         ends after the pass over the data that is under way.
     gradient_tol : float, default=None
         Training ends when the Euclidean norm of the gradient of the whole objective is below it. 'sgd' and 'adam'
-        compute it after each epoch, which costs about one epoch more; lbfgs has it at hand.{class_weight}"""
+        compute it after each epoch, which costs about one epoch more; lbfgs has it at hand.{MORE}"""
 
 CLASS_WEIGHT = """
     class_weight : dict, list of dict or 'balanced', default=None
@@ -124,19 +126,19 @@ ATTRIBUTES = """coefs_, intercepts_ : list of ndarray
         Samples seen in training.
     n_layers_, n_outputs_ : int
         Layers, inputs and outputs included; output units.
-    out_activation_ : str
+    out_activation_ : str or Activation
         Activation of the output units.
     n_features_in_ : int
     feature_names_in_ : ndarray of str
         Only where X had names for all its columns."""
 
 
-def share_docs(score, class_weight=""):
-    """Class decorator: fill {PARAMETERS} and {ATTRIBUTES} into the docstring."""
+def share_docs(score, more=""):
+    """Class decorator: fill {PARAMETERS}, with more of them at its end, and {ATTRIBUTES} into the docstring."""
 
     def fill(cls):
         attributes = ATTRIBUTES.replace("{score}", score)
-        parameters = PARAMETERS.replace("{score}", score).replace("{class_weight}", class_weight)
+        parameters = PARAMETERS.replace("{score}", score).replace("{MORE}", more)
         cls.__doc__ = cls.__doc__.replace("{PARAMETERS}", parameters).replace("{ATTRIBUTES}", attributes)
         return cls
 

@@ -30,6 +30,7 @@ class Job(NamedTuple):
     tasks: Any
     began: float
     resumed: Standing | None
+    smoothing: float = 0.0
 
     def check(self, estimator):
         """Raise for callbacks that cannot be called, and for a checkpoint of another training."""
@@ -53,7 +54,7 @@ class Job(NamedTuple):
     def data(self, network, weight=None):
         """The rows as the core reads them, with the job's weights or others."""
         inputs = as_csr(self.X, self.X.shape[1], self.X.dtype) if hasattr(self.X, "tocsr") else self.X
-        return Data(network.topology.plan, inputs, self.y, self.weight if weight is None else weight)
+        return Data(network.topology.plan, inputs, self.y, self.weight if weight is None else weight, self.smoothing)
 
     def interrupted(self):
         """Where the interrupted training stood; a copy, for this one may fail."""

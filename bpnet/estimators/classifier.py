@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Multilayer perceptron for classification."""
 
+from numbers import Real
+
 import numpy as np
 from sklearn.base import ClassifierMixin, _fit_context
 from sklearn.metrics import accuracy_score
 from sklearn.preprocessing import LabelBinarizer
-from sklearn.utils._param_validation import StrOptions
+from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import _check_partial_fit_first_call, type_of_target, unique_labels
 from sklearn.utils.validation import column_or_1d
@@ -17,8 +19,13 @@ from bpnet.estimators._docs import CLASS_WEIGHT, share_docs
 from bpnet.estimators._split import stratified_split
 from bpnet.losses import log_logistic, log_softmax
 
+_SMOOTHING = """
+    label_smoothing : float, default=0.0
+        Share of each target, from 0 to 1, that is dealt out evenly to all classes: with K of them the own class gets
+        1 - label_smoothing (K - 1) / K, every other one label_smoothing / K. Keeps the network from being too sure
+        where labels may be wrong. `loss_` is the log-loss of these targets."""
 
-@share_docs(score="accuracy", class_weight=CLASS_WEIGHT)
+@share_docs(score="accuracy", more=CLASS_WEIGHT + _SMOOTHING)
 class MLPClassifier(ClassifierMixin, BaseMLP):
     """Multilayer perceptron classifier, trained by back-propagation on the log-loss.
 
@@ -63,6 +70,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
     _parameter_constraints: dict = {
         **BaseMLP._parameter_constraints,
         "class_weight": [dict, list, StrOptions({"balanced"}), None],
+        "label_smoothing": [Interval(Real, 0, 1, closed="left")],
     }
     loss = "log_loss"
     _y_numeric = False
@@ -108,6 +116,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         max_time=None,
         gradient_tol=None,
         class_weight=None,
+        label_smoothing=0.0,
     ):
         self.hidden_layer_sizes = hidden_layer_sizes
         self.activation = activation
@@ -146,6 +155,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         self.max_time = max_time
         self.gradient_tol = gradient_tol
         self.class_weight = class_weight
+        self.label_smoothing = label_smoothing
 
     def predict(self, X):
         """Predicted classes.
@@ -292,7 +302,9 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
 
     def _number(self, y, dtype):
         if self._multilabel:
-            return self._label_binarizer.transform(y).astype(bool).astype(dtype, order="C")
+            labels = self._label_binarizer.transform(y).astype(bool).astype(dtype, order="C")
+            share = self.label_smoothing
+            return labels * (1 - share) + share / 2 if share else labels
         return np.searchsorted(self.classes_, y).astype(np.int32)
 
     def _check_classes(self, y):
@@ -323,7 +335,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         return self.classes_[(a.ravel() > 0).astype(np.intp) if self.n_outputs_ == 1 else a.argmax(axis=1)]
 
     def _decode_targets(self, y):
-        return y.astype(np.int64) if self._multilabel else self.classes_[y]
+        return (y > 0.5).astype(np.int64) if self._multilabel else self.classes_[y]
 
     def _score(self, y, predicted, sample_weight):
         return accuracy_score(y, predicted, sample_weight=sample_weight)
@@ -341,6 +353,9 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
 
     def _choose_out_activation(self):
         return "softmax" if self._label_binarizer.y_type_ == "multiclass" else "logistic"
+
+    def _smoothing(self):
+        return self.label_smoothing
 
     def _loss_scale(self):
         return 1.0

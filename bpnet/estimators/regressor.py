@@ -3,17 +3,26 @@
 
 import numpy as np
 from sklearn.base import RegressorMixin, _fit_context
-from sklearn.metrics import r2_score
+from sklearn.metrics import d2_pinball_score, r2_score
 from sklearn.utils import check_array
-from sklearn.utils._param_validation import StrOptions
+from sklearn.utils._param_validation import HasMethods, StrOptions
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import column_or_1d
 
+from bpnet import losses
+from bpnet._core.activations import CODES
+from bpnet.activations import Activation
 from bpnet.estimators._base import BaseMLP
 from bpnet.estimators._docs import share_docs
+from bpnet.predictions import check_has_std, prediction_jacobian, predictions, standard_deviations
+
+_OUT_ACTIVATION = """
+    out_activation : str or Activation, default=None
+        Of the outputs; by default what the loss is matched with. Others are possible for losses of residuals,
+        quantiles and one's own, which then read the outputs behind it: for targets in (0, 1), say, 'logistic'."""
 
 
-@share_docs(score="R^2")
+@share_docs(score="R^2 (of several quantiles the mean D^2 of their pinball losses)", more=_OUT_ACTIVATION)
 class MLPRegressor(RegressorMixin, BaseMLP):
     """Multilayer perceptron regressor, trained by back-propagation.
 
@@ -22,9 +31,11 @@ class MLPRegressor(RegressorMixin, BaseMLP):
 
     Parameters
     ----------
-    loss : {'squared_error', 'poisson'}, default='squared_error'
-        Half the squared error with linear outputs, or half the Poisson deviance with exponential outputs and targets
-        of at least 0.
+    loss : str or object, default='squared_error'
+        With linear outputs 'squared_error' (half of it), 'absolute_error', 'huber', 'log_cosh', 'quantile' (the median)
+        and 'gaussian_nll', which predicts mean and variance; with exponential outputs half the deviances 'poisson'
+        (targets of at least 0) and 'gamma' (above 0); an object of `bpnet.losses`, such as ``Huber(delta=2)`` or
+        ``Quantile([0.1, 0.5, 0.9])``; or a loss of one's own, see ``docs/guide/losses.md``.
     {PARAMETERS}
 
     Attributes
@@ -57,7 +68,8 @@ class MLPRegressor(RegressorMixin, BaseMLP):
 
     _parameter_constraints: dict = {
         **BaseMLP._parameter_constraints,
-        "loss": [StrOptions({"squared_error", "poisson"})],
+        "loss": [StrOptions(set(losses.NAMES) - {"log_loss"}), HasMethods(["value", "gradient"]), *losses.OBJECTS],
+        "out_activation": [StrOptions(set(CODES)), Activation, None],
     }
     _y_numeric = True
     _predicts_from_raw = False
@@ -91,6 +103,7 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         max_fun=15000,
         n_jobs=None,
         topology=None,
+        out_activation=None,
         initializer=None,
         dropout=0.0,
         input_dropout=0.0,
@@ -129,6 +142,7 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         self.max_fun = max_fun
         self.n_jobs = n_jobs
         self.topology = topology
+        self.out_activation = out_activation
         self.initializer = initializer
         self.dropout = dropout
         self.input_dropout = input_dropout
@@ -141,19 +155,29 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         self.max_time = max_time
         self.gradient_tol = gradient_tol
 
-    def predict(self, X):
+    def predict(self, X, return_std=False):
         """Predicted targets.
 
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        return_std : bool, default=False
+            Whether the standard deviations are wanted too: only where loss='gaussian_nll'.
 
         Returns
         -------
-        ndarray of shape (n_samples,) or (n_samples, n_outputs)
-            float32 where the fit was, else float64.
+        y : ndarray of shape (n_samples,) or (n_samples, n_targets)
+            float32 where the fit was, else float64. Of several quantiles there is one more axis, of their levels.
+        std : ndarray of the shape of y
+            Only where `return_std` is true.
         """
-        return self._decode(self._snapshot()._outputs(X))
+        fitted = self._snapshot()
+        if not return_std:
+            return fitted._decode(fitted._outputs(X))
+        check_has_std(fitted._loss)
+        z = fitted._outputs(X)
+        std = standard_deviations(z)
+        return fitted._decode(z), std.ravel() if std.shape[1] == 1 else std
 
     def predict_jacobian(self, X):
         """Derivatives of `predict` to the features, exact.
@@ -164,12 +188,14 @@ class MLPRegressor(RegressorMixin, BaseMLP):
 
         Returns
         -------
-        ndarray of shape (n_samples, n_features) or (n_samples, n_outputs, n_features)
+        ndarray of the shape of the predictions and one more axis, n_features
             float32 where the fit was, else float64.
         """
         fitted = self._snapshot()
         jacobian = fitted._ask(fitted.network_.jacobian, X)
-        return jacobian[:, 0] if fitted.n_outputs_ == 1 else jacobian
+        if fitted._loss.n_each != 1:
+            jacobian = prediction_jacobian(fitted._loss, fitted._outputs(X), jacobian)
+        return jacobian[:, 0] if jacobian.shape[1] == 1 else jacobian
 
     @available_if(lambda self: self._check_solver())
     @_fit_context(prefer_skip_nested_validation=True)
@@ -197,27 +223,52 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         if y.ndim == 2 and y.shape[1] == 1:
             y = column_or_1d(y, warn=True)
         y = y.reshape(len(y), -1)
-        if self.loss == "poisson" and y.min() < 0:
-            raise ValueError(f"loss 'poisson' expects targets of at least 0 in y, got {y.min()}")
+        self._loss = losses.compiled(self.loss)
+        losses.check_targets(self._loss, y)
         return y
 
     def _encode_validation(self, y, dtype):
         return self._encode(y, dtype, goes_on=True, incremental=False)
 
     def _decode(self, z):
-        return z.ravel() if z.shape[1] == 1 else z
+        y = z if self._loss.n_each == 1 else predictions(self._loss, z)
+        return (y.ravel() if y.ndim == 2 else y[:, 0]) if y.ndim > 1 and y.shape[1] == 1 else y
 
     def _decode_targets(self, y):
         return y
 
+    def score(self, X, y, sample_weight=None):
+        """R^2 of the predictions; of several quantiles the mean D^2 of their pinball losses.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        y : array-like of shape (n_samples,) or (n_samples, n_targets)
+        sample_weight : array-like of shape (n_samples,), default=None
+
+        Returns
+        -------
+        float
+        """
+        fitted = self._snapshot()
+        return fitted._score(y, fitted.predict(X), sample_weight)
+
     def _score(self, y, predicted, sample_weight):
-        return r2_score(y, predicted, sample_weight=sample_weight)
+        if self._loss.name != "quantile" or self._loss.n_each == 1:
+            return r2_score(y, predicted, sample_weight=sample_weight)
+        predicted = predicted.reshape(len(predicted), -1, self._loss.n_each)  # of one target there is no axis
+        y = np.reshape(y, (len(predicted), -1))
+        scores = [
+            d2_pinball_score(y, predicted[..., k], alpha=level, sample_weight=sample_weight)
+            for k, level in enumerate(self._loss.parameters)
+        ]
+        return float(np.mean(scores))
 
     def _count_outputs(self, y):
-        return y.shape[1]
+        return self._loss.n_raw(y.shape[1])
 
     def _choose_out_activation(self):
-        return "exp" if self.loss == "poisson" else "identity"
+        return self._loss.activation if self.out_activation is None else self.out_activation
 
     def _loss_scale(self):
         """The squared error is reported as a mean over outputs, the Poisson deviance as their sum."""

@@ -11,6 +11,7 @@ from cython cimport floating
 from bpnet._core.clock cimport now
 from bpnet._core.data cimport Chunk, Data, load
 from bpnet._core.losses cimport Loss
+from bpnet._core.own_errors cimport raise_pending
 from bpnet._core.plan cimport Plan, Workspace
 from bpnet._core.r_sweeps cimport r_backward, r_forward, r_gradient, r_read_loss
 from bpnet._core.sweeps cimport OUTPUT, RAW, Reading, backward, forward, read_loss
@@ -88,6 +89,7 @@ cdef int _products(
                 if k == directions.shape[0]:
                     k = 0
                     start += n
+        raise_pending()
     return 0
 
 
@@ -98,7 +100,7 @@ cdef void _add_product(
     """hv += H v over the rows of the chunk, whose plain sweeps are done; = if `fresh`."""
     cdef int p
     r_forward(plan, w, v, ws, chunk, reading)
-    r_read_loss(plan, loss, ws, chunk, reading, w)
+    r_read_loss(plan, loss, ws, chunk, reading, w, whole)
     r_backward(plan, w, v if whole else NULL, ws, chunk, reading)
     for p in range(plan.n_pieces):
         r_gradient(plan, ws, chunk, &plan.pieces[p], hv, fresh, whole)

@@ -17,6 +17,7 @@ cdef struct Chunk:
     const Py_ssize_t* starts    # entries of row i: starts[i] .. stops[i]
     const Py_ssize_t* stops
     const void* y               # (n, n_targets)
+    int n_targets
     const void* weight          # (n,), or NULL: all ones
 
 cdef class Data:
@@ -31,6 +32,7 @@ cdef class Data:
     cdef const void* y
     cdef const int* codes
     cdef const void* weight
+    cdef double hit, miss        # targets of a row's own class, and of the others
     cdef object _arrays
     cdef bint gathers(self, bint ordered)
 

@@ -26,9 +26,11 @@ cdef class Data:
         that class: one column where the network has one output, else one per output.
     sample_weight : ndarray of shape (n_rows,), optional
         Of the type of X.
+    label_smoothing : float, default=0.0
+        Share of the targets of class numbers that is dealt out evenly to all classes.
     """
 
-    def __init__(self, Plan plan not None, X, y=None, sample_weight=None):
+    def __init__(self, Plan plan not None, X, y=None, sample_weight=None, double label_smoothing=0):
         self.plan = plan
         values = X[0] if isinstance(X, tuple) else X
         self.dtype = values.dtype
@@ -55,6 +57,8 @@ cdef class Data:
                 last = max(2, self.n_targets) - 1
                 raise ValueError(f"expected class numbers from 0 to {last}, got {y.min()} to {y.max()}")
             self.codes = <const int*> _address(y)
+            self.miss = label_smoothing / max(2, self.n_targets)   # one output stands for two classes
+            self.hit = 1 - label_smoothing + self.miss
         elif y is not None:
             self.n_targets = y.shape[1]
             _check("y", y, self.dtype, (self.n_rows, self.n_targets))
@@ -116,15 +120,16 @@ cdef Chunk load(
         chunk.x_columns = ws.columns
         lay_out_columns(<const floating*> chunk.x, <floating*> ws.columns, n, d, first, count)
 
-    chunk.y = target
+    chunk.y, chunk.n_targets = target, data.n_targets
     if data.codes != NULL:
-        memset(target + first * m, 0, count * m * sizeof(floating))
+        for i in range(first * m, (first + count) * m):
+            target[i] = <floating> data.miss
         for i in range(first, first + count):
             row = start + i if order == NULL else order[start + i]
             if m == 1:
-                target[i] = data.codes[row]
+                target[i] = <floating> (data.hit if data.codes[row] else data.miss)
             else:
-                target[i * m + data.codes[row]] = 1
+                target[i * m + data.codes[row]] = <floating> data.hit
     elif y != NULL and order == NULL:
         chunk.y = y + start * m
     elif y != NULL:

@@ -17,6 +17,7 @@ from bpnet._core.clock cimport now
 from bpnet._core.data cimport Chunk, Data, is_finite, load
 from bpnet._core.kernels cimport BPNET_SOFTMAX
 from bpnet._core.losses cimport Loss
+from bpnet._core.own_errors cimport raise_pending
 from bpnet._core.plan cimport Plan, Workspace
 from bpnet._core.sweeps cimport OUTPUT, RAW, Reading, backward, forward, gradient, outputs_of, read_loss, summed_loss
 
@@ -61,6 +62,7 @@ def outputs(Plan plan not None, w, Data data not None, bint raw=False, order=Non
     else:
         finite = _outputs[double](plan, w, data, ws, reading, order, check_finite, out)
     if not finite:
+        raise_pending()
         raise ValueError(f"expected finite numbers in X, got NaN, infinity or one too large for {data.dtype}")
     return out
 
@@ -145,6 +147,7 @@ cdef bint _outputs(
                 forward(plan, weights, ws, &chunk, reading, False)
                 memcpy(&out[start, 0], outputs_of(plan, ws, &chunk, weights), n * out.shape[1] * sizeof(floating))
                 start += n
+        raise_pending()
     return True
 
 
@@ -172,6 +175,7 @@ cdef double _value_and_gradient(
                     for p in range(plan.n_pieces):
                         gradient(plan, ws, &chunk, &plan.pieces[p], sums, False)
                 start += n
+        raise_pending()
     return total
 
 
@@ -194,6 +198,7 @@ cdef int _deltas(
             for l in range(1, plan.n_layers):
                 _unload(plan, l, delta, &out[start, 0], n)
             start += n
+        raise_pending()
     return 0
 
 
@@ -216,6 +221,7 @@ cdef int _signals(
                 if plan.spans[plan.layers[l].first_span].activation != BPNET_SOFTMAX:
                     _unload(plan, l, <const floating*> ws.slope, &slope[start, 0], n)
             start += n
+        raise_pending()
     return 0
 
 

@@ -23,6 +23,7 @@ from bpnet._core.dropout cimport Dropout, draw_keys, drop_inputs
 from bpnet._core.kernels cimport decay
 from bpnet._core.losses cimport Loss
 from bpnet._core.online cimport Chain, sweep_row
+from bpnet._core.own_errors cimport raise_pending
 from bpnet._core.plan cimport GROUP, Piece, Plan, Workspace, needs_blas
 from bpnet._core.products cimport BLAS_ROWS
 from bpnet._core.regularisation cimport Regularisation, clipping, is_still, prepare, take_step
@@ -232,10 +233,11 @@ cdef class Epoch:
             else:
                 _advance(self, rank, <double*> self.w, <double*> self.g, until)
             bpnet_restore_subnormals(before)
+        raise_pending()
 
     def _count_threads(self, Py_ssize_t most):
         """As many threads as a chunk has work and rows for."""
-        if not self.plan.is_dense or self.data.indptr != NULL:
+        if not self.plan.is_dense or self.data.indptr != NULL or self.plan.calls_python or self.loss.calls_python:
             return 1
         n = self.ws.capacity
         fitting = min(n * self.plan.n_parameters // WORK_PER_THREAD, n // self.rows_together, BPNET_MAX_THREADS)

@@ -17,6 +17,7 @@ from cpython.exc cimport PyErr_CheckSignals
 
 from bpnet._core.data cimport Chunk, Data, load
 from bpnet._core.losses cimport Loss
+from bpnet._core.own_errors cimport raise_pending
 from bpnet._core.plan cimport Plan, Workspace
 from bpnet._core.scatter cimport mirror
 from bpnet._core.sensitivities cimport add_sensitivities
@@ -177,6 +178,7 @@ cdef int _hessian(
             sweep(s, plan, loss, weights, &chunk, curved)
             _add_chunk(s, plan, loss, weights, start == 0, start + n == n_rows, &sums[0], h)
             start += n
+        raise_pending()
     return 0
 
 
@@ -235,6 +237,7 @@ cdef int _diagonal(
                     for u in range(plan.n_units):
                         by_unit[row, u] = s.a[u * n + i]
             start += n
+        raise_pending()
     return 0
 
 

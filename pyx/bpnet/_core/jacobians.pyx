@@ -19,6 +19,7 @@ from bpnet._core cimport kernels
 from bpnet._core.blocks cimport accumulate, accumulate_sparse, backpropagate, propagate
 from bpnet._core.data cimport Chunk, Data, load
 from bpnet._core.kernels cimport BPNET_IDENTITY, BPNET_SOFTMAX
+from bpnet._core.own_errors cimport raise_pending
 from bpnet._core.plan cimport Block, Layer, Output, Piece, Plan, Workspace
 from bpnet._core.products cimport beyond_reach, product
 from bpnet._core.sweeps cimport OUTPUT, RAW, Reading, chain, forward, read_outputs
@@ -201,6 +202,7 @@ cdef int _jacobian(
             else:
                 _sweep_backward(plan, weights, ws, n, reading, matrices, &signals[0], &out[start, 0, 0])
             start += n
+        raise_pending()
     return 0
 
 
@@ -222,6 +224,7 @@ cdef int _parameter_jacobian(
             for i in range(n):
                 _outer_products(plan, ws, &chunk, i, &signals[0], &out[start + i, 0, 0])
             start += n
+        raise_pending()
     return 0
 
 

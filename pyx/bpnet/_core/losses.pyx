@@ -9,27 +9,48 @@ from a, in forms that neither cancel nor overflow: no probability is divided by,
 loss                  matched     E_n
 ====================  ==========  ====================================================================
 squared_error         identity    1/2 sum_k (y_k - t_k)^2
+absolute_error        identity    sum_k |y_k - t_k|                      (see `residuals`)
+huber                 identity    sum_k of the square within delta, linear beyond
+log_cosh              identity    sum_k log cosh (y_k - t_k)
 binary log-loss       logistic    sum_k t_k softplus(-a_k) + (1 - t_k) softplus(a_k)
 multinomial log-loss  softmax     sum_k t_k (log sum_j exp(a_j) - a_k)
-poisson               exp         sum_k t_k log(t_k / y_k) - t_k + y_k   (half the Poisson deviance)
+poisson               exp         sum_k t_k log(t_k / y_k) - t_k + y_k   (half the deviance; `deviances`)
+gamma                 exp         sum_k log(y_k / t_k) + t_k / y_k - 1   (half the deviance)
+quantile              identity    pinball loss of several quantiles      (`quantiles`)
+gaussian_nll          identity    -log p(t) of a normal distribution     (`gaussians`)
+own                   any         what a user's functions say            (`own_losses`)
 ====================  ==========  ====================================================================
 
-(y the outputs, t the targets; only the squared error has a use with other activations.)
+(y the outputs, t the targets. Losses matched with the identity have a use with other activations too.) All but the last
+three are sums over outputs, one for each target; `quantile` reads as many raw outputs per target as there are levels,
+`gaussian_nll` two, side by side. Second derivatives stand in `loss_curvatures`.
 """
 
 import numpy as np
 
-from libc.math cimport INFINITY, exp, fabs, log
-from libc.string cimport memset
+from libc.math cimport log
 
 from bpnet._core.kernels cimport exp_, log1p_
+from bpnet._core.loss_rows cimport blocks, points
+from bpnet._core.own_errors cimport raise_pending
+from bpnet._core.own_losses cimport evaluate_own
 
+#: Name -> kind, activation of the matched outputs, raw outputs per target (0: as many as there are parameters).
 NAMES = {
-    "squared_error": (SQUARED_ERROR, "identity"),
-    "binary_log_loss": (BINARY_LOG_LOSS, "logistic"),
-    "multinomial_log_loss": (MULTINOMIAL_LOG_LOSS, "softmax"),
-    "poisson": (POISSON, "exp"),
+    "squared_error": (SQUARED_ERROR, "identity", 1),
+    "binary_log_loss": (BINARY_LOG_LOSS, "logistic", 1),
+    "multinomial_log_loss": (MULTINOMIAL_LOG_LOSS, "softmax", 1),
+    "poisson": (POISSON, "exp", 1),
+    "absolute_error": (ABSOLUTE_ERROR, "identity", 1),
+    "huber": (HUBER, "identity", 1),
+    "log_cosh": (LOG_COSH, "identity", 1),
+    "gamma": (GAMMA, "exp", 1),
+    "quantile": (QUANTILE, "identity", 0),
+    "gaussian_nll": (GAUSSIAN_NLL, "identity", 2),
 }
+
+#: Parameters of those that have some: delta, levels.
+DEFAULTS = {"huber": (1.0,), "quantile": (0.5,)}
 
 
 cdef class Loss:
@@ -37,7 +58,10 @@ cdef class Loss:
 
     Parameters
     ----------
-    name : {"squared_error", "binary_log_loss", "multinomial_log_loss", "poisson"}
+    name : str
+        A key of `NAMES`.
+    parameters : tuple of float, optional
+        Of "huber" its delta, of "quantile" its levels. Trusted: `bpnet.losses` has checked them.
 
     Attributes
     ----------
@@ -45,29 +69,51 @@ cdef class Loss:
         The output activation that this loss is matched with.
     """
 
-    def __init__(self, name):
+    def __init__(self, name, parameters=None):
         if name not in NAMES:
             raise ValueError(f"expected a loss out of {', '.join(NAMES)}, got {name!r}")
         self.name = name
-        self.kind, self.activation = NAMES[name]
+        self.kind, self.activation, self.n_each = NAMES[name]
+        self.parameters = tuple(DEFAULTS.get(name, ()) if parameters is None else parameters)
+        self.n_each = self.n_each or len(self.parameters)
+        self.couples = name in ("multinomial_log_loss", "gaussian_nll")
+        self.has_hessian = True
+        self._memory = np.array(self.parameters, np.float64)
+        self.numbers = <const double*> <size_t> self._memory.ctypes.data
+
+    @staticmethod
+    def of(OwnLoss own not None, activation):
+        """A user's loss, matched with this activation."""
+        loss = Loss("squared_error")
+        loss.name, loss.kind, loss.activation, loss.n_each, loss.own = "own", OWN, activation, 0, own
+        loss.couples, loss.has_hessian = True, own.has_hessian
+        return loss
 
     def __reduce__(self):
-        return Loss, (self.name,)
+        if self.own is not None:
+            return _of, (self.own.source, not self.own.is_python, self.activation)
+        return Loss, (self.name, self.parameters) if self.parameters else (self.name,)
 
     def __repr__(self):
-        return f"Loss({self.name!r})"
+        return f"Loss({self.name!r}, {self.parameters!r})" if self.parameters else f"Loss({self.name!r})"
+
+    @property
+    def calls_python(self):
+        """Whether it needs the GIL."""
+        return self.own is not None and self.own.is_python
 
     def n_raw(self, int n_targets):
         """Number of raw outputs that this loss reads for so many target columns."""
-        return n_targets
+        return self.own.n_raw(n_targets) if self.own is not None else n_targets * self.n_each
 
     def value(self, raw, y):
         """E_n for each row.
 
         Parameters
         ----------
-        raw, y : array of shape (n_samples, n_outputs)
-            a of matched outputs, else z; and the targets. Not changed.
+        raw : array of shape (n_samples, n_outputs)
+            a of matched outputs, else z. Not changed.
+        y : array of shape (n_samples, n_targets)
 
         Returns
         -------
@@ -79,45 +125,65 @@ cdef class Loss:
         """dE_n/da of a matched pair, else dE_n/dz: an array of the shape and type of `raw`."""
         return self._evaluate(raw, y)[1]
 
-    def hessian(self, raw, y):
-        """d2E_n/da_j da_k of a matched pair, else to z: shape (n_samples, n_outputs, n_outputs), type of `raw`."""
-        raw, y = _pair(raw, y)
-        out, scratch = np.empty((*raw.shape, raw.shape[1]), raw.dtype), np.empty_like(raw)
-        if raw.dtype == np.float32:
-            _curve_rows[float](self.kind, raw, y, scratch, out)
-        else:
-            _curve_rows[double](self.kind, raw, y, scratch, out)
-        return out
+    def hessian(self, raw, y, bint whole=True):
+        """d2E_n/da_j da_k of a matched pair, else to z: shape (n_samples, n_outputs, n_outputs), type of `raw`.
 
-    def hessian_product(self, raw, y, direction):
+        Without `whole` what the Gauss-Newton matrix takes in its place, positive semi-definite.
+        """
+        from bpnet._core.loss_curvatures import matrices   # that module reads this one
+
+        return matrices(self, *self._pair(raw, y), whole)
+
+    def hessian_product(self, raw, y, direction, bint whole=True):
         """Product of that matrix of each row with a row of `direction`: an array of the shape and type of `raw`."""
-        raw, y = _pair(raw, y)
-        _, direction = _pair(raw, direction)
-        out, scratch = np.empty_like(raw), np.empty_like(raw)
-        if raw.dtype == np.float32:
-            _multiply_rows[float](self.kind, raw, y, direction, out, scratch)
-        else:
-            _multiply_rows[double](self.kind, raw, y, direction, out, scratch)
-        return out
+        from bpnet._core.loss_curvatures import products
+
+        raw, y = self._pair(raw, y)
+        direction = np.ascontiguousarray(direction, dtype=raw.dtype)
+        if direction.shape != raw.shape:
+            raise ValueError(f"expected directions of shape {raw.shape}, got {direction.shape}")
+        return products(self, raw, y, direction, whole)
 
     def _evaluate(self, raw, y):
-        raw, y = _pair(raw, y)
+        raw, y = self._pair(raw, y)
         values, gradient, scratch = np.empty(len(raw)), np.empty_like(raw), np.empty_like(raw)
         if raw.dtype == np.float32:
-            _evaluate_rows[float](self.kind, raw, y, gradient, scratch, values)
+            _evaluate_rows[float](self, raw, y, gradient, scratch, values)
         else:
-            _evaluate_rows[double](self.kind, raw, y, gradient, scratch, values)
+            _evaluate_rows[double](self, raw, y, gradient, scratch, values)
+        raise_pending()
         return values, gradient
+
+    def _pair(self, raw, y):
+        """Both as contiguous matrices of one floating type, with the columns that the loss reads."""
+        raw = np.asarray(raw)
+        if raw.dtype != np.float32:
+            raw = raw.astype(np.float64)
+        raw = np.ascontiguousarray(raw)
+        y = np.ascontiguousarray(y, dtype=raw.dtype)
+        is_fit = raw.ndim == y.ndim == 2 and raw.shape[1] and len(raw) == len(y)
+        if not is_fit or self.n_raw(y.shape[1]) != raw.shape[1]:
+            of_one_shape = "of one shape (n_samples, n_outputs)" if self.n_each == 1 else (
+                f"of shapes (n_samples, {self.n_each or ''} n_targets) and (n_samples, n_targets)"
+            )
+            raise ValueError(f"expected raw outputs and targets {of_one_shape}, got {raw.shape} and {y.shape}")
+        return raw, y
+
+
+def _of(source, compiled, activation):
+    """A user's loss out of a pickle."""
+    return Loss.of(OwnLoss(source, compiled), activation)
 
 
 cdef double evaluate(
-    LossKind kind, const floating* raw, const floating* y, const floating* weight, double scale,
-    floating* seed, floating* scratch, double* values, int n, int m,
+    Loss loss, const floating* raw, const floating* y, const floating* weight, double scale,
+    floating* seed, floating* scratch, double* values, int n, int m, int n_targets,
 ) noexcept nogil:
     """Returns sum_n s_n E_n; seed becomes scale s_n dE_n/draw, values (unless NULL) E_n.
 
-    All arrays are (n, m) but weight and values, (n,); scratch is room; a NULL weight is all ones.
+    All arrays are (n, m) but y, (n, n_targets), weight and values, (n,); scratch is room; a NULL weight is all ones.
     """
+    cdef LossKind kind = loss.kind
     cdef double value, total = 0
     cdef Py_ssize_t i, k
     cdef floating factor
@@ -134,6 +200,8 @@ cdef double evaluate(
             scratch[k] = -abs(raw[k])
         exp_(scratch, scratch, <Py_ssize_t> n * m)
         log1p_(scratch, seed, <Py_ssize_t> n * m)
+    elif kind == OWN:
+        return evaluate_own(loss.own, raw, y, weight, scale, seed, values, n, m, n_targets)
     for i in range(n):
         if kind == SQUARED_ERROR:
             value = _squared_error(raw, y, seed, m)
@@ -141,8 +209,10 @@ cdef double evaluate(
             value = _binary_log_loss(raw, y, seed, scratch + i * m, m)
         elif kind == MULTINOMIAL_LOG_LOSS:
             value = _multinomial_log_loss(raw, y, seed, scratch, m)
+        elif loss.n_each == 1 and kind != QUANTILE:
+            value = points(kind, loss.numbers, raw, y, seed, m)
         else:
-            value = _poisson(raw, y, seed, m)
+            value = blocks(kind, loss.numbers, loss.n_each, raw, y, seed, m)
         factor = <floating> (scale if weight == NULL else scale * weight[i])
         # A weight of zero takes the row's loss and derivative away: they may be infinite.
         for k in range(m):
@@ -150,59 +220,8 @@ cdef double evaluate(
         if values != NULL:
             values[i] = value
         total += value if weight == NULL else weight[i] * value if weight[i] != 0 else 0
-        raw, y, seed = raw + m, y + m, seed + m
+        raw, y, seed = raw + m, y + n_targets, seed + m
     return total
-
-
-cdef void curve(
-    LossKind kind, const floating* raw, const floating* y, const floating* weight, floating* scratch, floating* out,
-    int n, int m,
-) noexcept nogil:
-    """out (n, m, m) becomes s_n d2E_n / draw draw; the other arguments are those of `evaluate`, no weight zero."""
-    cdef Py_ssize_t i, j, k, size = <Py_ssize_t> m * m
-    cdef floating e, factor
-    memset(out, 0, n * size * sizeof(floating))
-    for i in range(n):
-        factor = 1 if weight == NULL else weight[i]
-        if kind == MULTINOMIAL_LOG_LOSS:
-            _multinomial_curve(raw, y, scratch, out, m)
-            for k in range(size):
-                out[k] *= factor
-        else:
-            for j in range(m):
-                k = j * (m + 1)
-                if kind == SQUARED_ERROR:
-                    out[k] = factor
-                elif kind == BINARY_LOG_LOSS:
-                    e = <floating> exp(-fabs(<double> raw[j]))
-                    out[k] = factor * (e / ((1 + e) * (1 + e)))
-                else:
-                    out[k] = factor * <floating> exp(<double> raw[j])
-        raw, y, out = raw + m, y + m, out + size
-
-
-cdef inline void _multinomial_curve(
-    const floating* a, const floating* y, floating* e, floating* out, int m
-) noexcept nogil:
-    """sum_k y_k (diag p - p p'), on the diagonal p_j times the sum of the others: no 1 - p_j of a sure class."""
-    cdef floating rest = 0, total, targets = 0, scale
-    cdef Py_ssize_t j, k, top = 0
-    for k in range(1, m):
-        if a[k] > a[top]:
-            top = k
-    for k in range(m):
-        e[k] = a[k] - a[top]
-    exp_(e, e, m)
-    for k in range(m):
-        targets += y[k]
-        if k != top:
-            rest += e[k]
-    total = 1 + rest
-    for j in range(m):
-        scale = targets * (e[j] / total)
-        for k in range(m):
-            out[j * m + k] = -scale * (e[k] / total)
-        out[j * m + j] = scale * ((rest if j == top else total - e[j]) / total)
 
 
 cdef inline double _squared_error(
@@ -277,34 +296,6 @@ cdef inline double _multinomial_log_loss(
     return value
 
 
-cdef inline double _poisson(const floating* a, const floating* y, floating* seed, int m) noexcept nogil:
-    """y log(y / z) - y + z with z = exp(a)."""
-    cdef double value = 0
-    cdef Py_ssize_t k
-    for k in range(m):
-        value += _half_deviance(y[k], a[k])
-        seed[k] = <floating> (exp(<double> a[k]) - y[k])
-    return value
-
-
-cdef double _half_deviance(double y, double a) noexcept nogil:
-    """exp(a) - y - y d with d = a - log(y), in the form that cancels least for each d."""
-    cdef double z = exp(a), d, term, total
-    cdef int k
-    if y == 0:
-        return z
-    d = a - log(y)
-    if fabs(d) > 1:
-        # Where z overflows the difference need not, and must not become inf - inf.
-        return z - y * (1 + d) if z < INFINITY else y * (exp(d) - (1 + d))
-    # exp(d) - 1 - d = d^2 / 2 + d^3 / 6 + ...: 18 terms reach 1e-17 at |d| = 1.
-    term = total = d * d / 2
-    for k in range(3, 21):
-        term *= d / k
-        total += term
-    return y * total
-
-
 cdef inline double _log1p(double x) noexcept nogil:
     """log(1 + x), x >= 0, through the textbook correction for the rounding of 1 + x."""
     cdef double u = 1 + x
@@ -313,103 +304,14 @@ cdef inline double _log1p(double x) noexcept nogil:
     return log(u) * (x / (u - 1)) if x < 1 else log(u)
 
 
-cdef void hessian_product(
-    LossKind kind, const floating* raw, const floating* y, const floating* weight, const floating* r_raw,
-    floating* r_seed, floating* scratch, int n, int m,
-) noexcept nogil:
-    """r_seed = s_n L r_raw, L the second derivative of E_n; arrays as for `evaluate`."""
-    cdef Py_ssize_t i, k
-    cdef floating factor, e
-    if kind == BINARY_LOG_LOSS:
-        for k in range(<Py_ssize_t> n * m):
-            scratch[k] = -abs(raw[k])
-        exp_(scratch, scratch, <Py_ssize_t> n * m)
-    elif kind == POISSON:
-        exp_(raw, scratch, <Py_ssize_t> n * m)
-    for i in range(n):
-        if kind == MULTINOMIAL_LOG_LOSS:
-            _multinomial_product(raw, y, r_raw, r_seed, scratch, m)
-        else:
-            for k in range(m):
-                r_seed[k] = r_raw[k]
-                e = scratch[k]
-                if kind == BINARY_LOG_LOSS:
-                    r_seed[k] *= e / ((1 + e) * (1 + e))
-                elif kind == POISSON:
-                    r_seed[k] *= e
-        factor = 1 if weight == NULL else weight[i]
-        for k in range(m):
-            r_seed[k] = factor * r_seed[k] if factor != 0 else 0
-        raw, y, r_raw, r_seed, scratch = raw + m, y + m, r_raw + m, r_seed + m, scratch + m
-
-
-cdef inline void _multinomial_product(
-    const floating* a, const floating* y, const floating* ra, floating* out, floating* e, int m
-) noexcept nogil:
-    """sum_j y_j p_k (ra_k - sum_j p_j ra_j), ra counted from that of the likeliest class.
-
-    Its own difference is then minus the sum over the others: with a sure class nothing cancels.
-    """
-    cdef floating total = 0, mean = 0, targets = 0
-    cdef Py_ssize_t k, top = 0
-    for k in range(1, m):
-        if a[k] > a[top]:
-            top = k
-    for k in range(m):
-        e[k] = a[k] - a[top]
-    exp_(e, e, m)
-    for k in range(m):
-        targets += y[k]
-        total += e[k]
-        mean += e[k] * (ra[k] - ra[top])
-    mean /= total
-    for k in range(m):
-        out[k] = targets * (e[k] / total) * ((ra[k] - ra[top]) - mean)
-
-
-cdef void _multiply_rows(
-    LossKind kind, const floating[:, ::1] raw, const floating[:, ::1] y, const floating[:, ::1] direction,
-    floating[:, ::1] out, floating[:, ::1] scratch,
-):
-    cdef int n = <int> raw.shape[0], m = <int> raw.shape[1]
-    if n:
-        with nogil:
-            hessian_product(
-                kind, &raw[0, 0], &y[0, 0], <const floating*> NULL, &direction[0, 0], &out[0, 0], &scratch[0, 0], n, m
-            )
-
-
 cdef void _evaluate_rows(
-    LossKind kind, const floating[:, ::1] raw, const floating[:, ::1] y, floating[:, ::1] gradient,
+    Loss loss, const floating[:, ::1] raw, const floating[:, ::1] y, floating[:, ::1] gradient,
     floating[:, ::1] scratch, double[::1] values,
 ):
-    cdef int n = <int> raw.shape[0], m = <int> raw.shape[1]
+    cdef int n = <int> raw.shape[0], m = <int> raw.shape[1], n_targets = <int> y.shape[1]
     if n:
         with nogil:
             evaluate(
-                kind, &raw[0, 0], &y[0, 0], <const floating*> NULL, 1.0,
-                &gradient[0, 0], &scratch[0, 0], &values[0], n, m,
+                loss, &raw[0, 0], &y[0, 0], <const floating*> NULL, 1.0,
+                &gradient[0, 0], &scratch[0, 0], &values[0], n, m, n_targets,
             )
-
-
-cdef void _curve_rows(
-    LossKind kind, const floating[:, ::1] raw, const floating[:, ::1] y, floating[:, ::1] scratch,
-    floating[:, :, ::1] out,
-):
-    cdef int n = <int> raw.shape[0], m = <int> raw.shape[1]
-    if n:
-        with nogil:
-            curve(kind, &raw[0, 0], &y[0, 0], <const floating*> NULL, &scratch[0, 0], &out[0, 0, 0], n, m)
-
-
-def _pair(raw, y):
-    """Both as contiguous matrices of one floating type and shape."""
-    raw = np.asarray(raw)
-    if raw.dtype != np.float32:
-        raw = raw.astype(np.float64)
-    raw = np.ascontiguousarray(raw)
-    y = np.ascontiguousarray(y, dtype=raw.dtype)
-    if raw.ndim != 2 or raw.shape[1] == 0 or raw.shape != y.shape:
-        shapes = f"{raw.shape} and {y.shape}"
-        raise ValueError(f"expected raw outputs and targets of one shape (n_samples, n_outputs), got {shapes}")
-    return raw, y

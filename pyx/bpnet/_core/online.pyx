@@ -9,6 +9,7 @@ import numpy as np
 
 from bpnet._core.kernels cimport BPNET_SOFTMAX, table
 from bpnet._core.losses cimport evaluate
+from bpnet._core.own_activations cimport OWN_ACTIVATION
 from bpnet._core.plan cimport DENSE, Block, Layer
 from bpnet._core.sweeps cimport RAW
 
@@ -35,7 +36,7 @@ cdef class Chain:
             if reading == RAW and l == plan.n_layers - 1:
                 activation = -1
             is_link = layer.n_blocks == 1 and block.kind == DENSE and block.source == l - 1 and layer.n_spans == 1
-            if not is_link or activation == BPNET_SOFTMAX or not plan.ends_plainly:
+            if not is_link or activation == BPNET_SOFTMAX or activation >= OWN_ACTIVATION or not plan.ends_plainly:
                 return
             rows.append((block.n_in, block.n_out, activation, block.weight_offset, layer.bias_offset, layer.column))
         memory = np.array(rows, LINK)
@@ -60,17 +61,17 @@ cdef double sweep_row(
     cdef double value
     if data.codes != NULL:
         for k in range(m):
-            target[k] = data.codes[row] == k
+            target[k] = <floating> (data.hit if data.codes[row] == k else data.miss)
         if m == 1:
-            target[0] = data.codes[row]
+            target[0] = <floating> (data.hit if data.codes[row] else data.miss)
         y = target
     if floating is float:
         table.f32.forward_row(chain.links, chain.n_links, w, x, z, slope)
     else:
         table.f64.forward_row(chain.links, chain.n_links, w, x, z, slope)
     value = evaluate(
-        loss.kind, z + column, y, weight + row if weight != NULL else NULL, scale, delta + column,
-        <floating*> ws.scratch, NULL, 1, <int> m,
+        loss, z + column, y, weight + row if weight != NULL else NULL, scale, delta + column,
+        <floating*> ws.scratch, NULL, 1, data.plan.n_outputs, <int> m,
     )
     if floating is float:
         table.f32.backward_row(chain.links, chain.n_links, w, x, z, slope, delta, g)

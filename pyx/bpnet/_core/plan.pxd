@@ -3,6 +3,8 @@
 
 from libc.stdint cimport uint32_t
 
+from bpnet._core.own_activations cimport OwnFunctions
+
 cdef enum:
     # Rows whose losses are summed together; rows that threads share are cut at its multiples, so that sums do not
     # depend on how many threads there are.
@@ -86,6 +88,7 @@ cdef class Plan:
     cdef readonly bint has_sparse        # some block is
     cdef readonly bint reads_columns     # a sparse block hears the inputs
     cdef readonly bint reads_sparse      # every block at the inputs is dense, so CSR rows meet its weights directly
+    cdef readonly bint calls_python      # a user's activation needs the GIL
     cdef readonly tuple weight_ranges    # of each layer of the topology: (start, stop) of its weights; then its biases
     cdef Layer* layers
     cdef Block* blocks
@@ -94,9 +97,11 @@ cdef class Plan:
     cdef Piece* pieces
     cdef int n_output_spans
     cdef int n_pieces
+    cdef const OwnFunctions* own         # of the users' activations, in the order of their codes
     cdef bint ends_plainly               # the last layer is the outputs: the loss reads and writes its signals in place
     cdef const int* cells
     cdef object _arrays                  # owns the memory behind the pointers
+    cdef object _own
 
 cdef class Workspace:
     cdef readonly Plan plan

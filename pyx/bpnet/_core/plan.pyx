@@ -11,6 +11,7 @@ import numpy as np
 from bpnet._core.activations import CODES
 from bpnet._core.products import load_blas
 
+from bpnet._core.own_activations cimport OWN_ACTIVATION, OwnActivations
 from bpnet._core.products cimport beyond_reach
 
 SPAN = np.dtype([("activation", "i4"), ("first", "i4"), ("n_units", "i4")], align=True)
@@ -96,6 +97,8 @@ cdef class Plan:
         self.largest_matrix = max([row[3] * row[4] for row in tables.blocks])
         self.n_room_columns = tables.n_room_columns
         self.ends_plainly = output_rows == [(self.n_layers - 1, 0, tables.layers[self.n_layers - 1][0], 0)]
+        self._own = OwnActivations(tables.own)
+        self.own, self.calls_python = (<OwnActivations> self._own).functions, self._own.calls_python
         arrays = (
             np.array([tuple(row) for row in tables.layers], LAYER),
             blocks,
@@ -116,6 +119,16 @@ cdef class Plan:
     def n_blocks(self):
         """Number of blocks."""
         return len(self._arrays[1])
+
+    @property
+    def has_own(self):
+        """Whether some activation is a user's."""
+        return len(self._own) > 0
+
+    @property
+    def n_output_runs(self):
+        """Runs of units, each in one layer, that the outputs are."""
+        return self.n_output_spans
 
     @property
     def n_cells(self):
@@ -192,6 +205,7 @@ class _Tables:
         n_units = sum(len(layer["activations"]) for layer in layers)
         self.layers = [[n_inputs, -1, -1, 0, 0, 0, 0, 0]]
         self.blocks, self.spans, self.pieces, self.cells, self.weight_ranges = [], [], [], [], []
+        self.own = []                                   # the users' activations
         self.numbers = [0]                              # of the layers given; those taken apart have none
         self.layer_of = np.zeros(n_units, np.int32)     # of each unit
         self.is_alone = np.zeros(n_units, bool)         # whether its signals are a column
@@ -232,11 +246,19 @@ class _Tables:
         first = 0
         for name, run in groupby(names):
             n = len(list(run))
-            self.spans.append((CODES[name], first, n))
+            self.spans.append((self._code(name), first, n))
             first += n
         n_blocks, n_spans = len(self.blocks) - first_block, len(self.spans) - first_span
         self.layers.append([n_units, self.column, bias, first_block, n_blocks, first_span, n_spans, 0])
         self.column += n_units
+
+    def _code(self, activation):
+        """Of a name; of a user's activation its number in the order of appearance."""
+        if isinstance(activation, str):
+            return CODES[activation]
+        if activation not in self.own:
+            self.own.append(activation)
+        return OWN_ACTIVATION + self.own.index(activation)
 
     def _add_matrix(self, source, number, n_out, mask):
         n_in, offset, block = self.layers[source][0], self.n_parameters, len(self.blocks)

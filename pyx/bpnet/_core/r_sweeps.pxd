@@ -10,7 +10,7 @@ cdef void r_forward(
     Plan plan, const floating* w, const floating* v, Workspace ws, const Chunk* chunk, Reading reading
 ) noexcept nogil
 cdef void r_read_loss(
-    Plan plan, Loss loss, Workspace ws, const Chunk* chunk, Reading reading, const floating* tag
+    Plan plan, Loss loss, Workspace ws, const Chunk* chunk, Reading reading, const floating* tag, bint whole
 ) noexcept nogil
 cdef void r_backward(
     Plan plan, const floating* w, const floating* v, Workspace ws, const Chunk* chunk, Reading reading

@@ -14,7 +14,7 @@ from libc.string cimport memcpy, memset
 from bpnet._core cimport kernels
 from bpnet._core.blocks cimport accumulate, accumulate_sparse, backpropagate, propagate, propagate_sparse
 from bpnet._core.kernels cimport BPNET_SOFTMAX
-from bpnet._core.losses cimport hessian_product
+from bpnet._core.loss_curvatures cimport hessian_product
 from bpnet._core.plan cimport Block, Layer
 from bpnet._core.sweeps cimport OUTPUT, RAW, add_seed, chain, outputs_of, place, read_outputs
 
@@ -62,9 +62,12 @@ cdef void r_forward(
 
 
 cdef void r_read_loss(
-    Plan plan, Loss loss, Workspace ws, const Chunk* chunk, Reading reading, const floating* tag
+    Plan plan, Loss loss, Workspace ws, const Chunk* chunk, Reading reading, const floating* tag, bint whole
 ) noexcept nogil:
-    """R of the loss's derivative, s_n L R{a} or s_n L R{z} of the outputs, for r_backward."""
+    """R of the loss's derivative, s_n L R{a} or s_n L R{z} of the outputs, for r_backward.
+
+    Without `whole` L is what the Gauss-Newton matrix takes.
+    """
     cdef Py_ssize_t last = plan.layers[plan.n_layers - 1].column * chunk.n
     cdef Py_ssize_t at = <Py_ssize_t> chunk.first * plan.n_outputs
     cdef const floating* weight = <const floating*> chunk.weight
@@ -74,9 +77,10 @@ cdef void r_read_loss(
         r_raw = (<const floating*> ws.ra if reading == RAW else <const floating*> ws.rz) + last
         r_seed = <floating*> ws.rdelta + last
     hessian_product(
-        loss.kind, outputs_of(plan, ws, chunk, tag) + at, <const floating*> chunk.y + at,
+        loss, outputs_of(plan, ws, chunk, tag) + at,
+        <const floating*> chunk.y + <Py_ssize_t> chunk.first * chunk.n_targets,
         weight + chunk.first if weight != NULL else NULL, r_raw + at, r_seed + at, <floating*> ws.scratch + at,
-        chunk.count, plan.n_outputs,
+        chunk.count, plan.n_outputs, chunk.n_targets, whole,
     )
 
 

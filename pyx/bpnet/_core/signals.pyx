@@ -17,7 +17,9 @@ from libc.string cimport memset
 from bpnet._core cimport kernels
 from bpnet._core.activations cimport softmax
 from bpnet._core.data cimport Chunk
-from bpnet._core.losses cimport curve, evaluate
+from bpnet._core.loss_curvatures cimport curve
+from bpnet._core.losses cimport evaluate
+from bpnet._core.own_activations cimport OWN_ACTIVATION, activate_own, curve_own
 
 from bpnet._core.sweeps cimport OUTPUT, RAW, largest
 from bpnet._core.wiring cimport Group
@@ -158,6 +160,12 @@ cdef void _forward(Signals s, Plan plan, const double* w) noexcept nogil:
             continue
         for k in range(plan.layers[l].first_span, plan.layers[l].first_span + plan.layers[l].n_spans):
             j = at + plan.spans[k].first * n
+            if plan.spans[k].activation >= OWN_ACTIVATION:
+                activate_own(
+                    &plan.own[plan.spans[k].activation - OWN_ACTIVATION], s.a + j, units + j, s.slope + j, 1,
+                    plan.spans[k].n_units * n, 0,
+                )
+                continue
             kernels.activate(plan.spans[k].activation, s.a + j, units + j, s.slope + j, plan.spans[k].n_units * n)
 
 
@@ -174,9 +182,13 @@ cdef void _read(Signals s, Plan plan, Loss loss, const Chunk* chunk) noexcept no
             for b in range(n):
                 s.raw[b * m + plan.outputs[o].column + k] = source[k * n + b]
     evaluate(
-        loss.kind, s.raw, <const double*> chunk.y, <const double*> chunk.weight, 1.0, s.seed, s.target, NULL, n, m
+        loss, s.raw, <const double*> chunk.y, <const double*> chunk.weight, 1.0, s.seed, s.target, NULL, n, m,
+        chunk.n_targets,
     )
-    curve(loss.kind, s.raw, <const double*> chunk.y, <const double*> chunk.weight, s.target, s.curvature, n, m)
+    curve(
+        loss, s.raw, <const double*> chunk.y, <const double*> chunk.weight, s.target, s.curvature, n, m,
+        chunk.n_targets, s.curved,
+    )
     for o in range(plan.n_output_spans):
         size = plan.outputs[o].n_units
         own = s.own + s.wiring.groups[plan.n_layers + o].own * n
@@ -213,6 +225,12 @@ cdef void _backward(Signals s, Plan plan, const double* w) noexcept nogil:
             if s.curved:
                 for k in range(plan.layers[l].first_span, plan.layers[l].first_span + plan.layers[l].n_spans):
                     j = at + plan.spans[k].first * n
+                    if plan.spans[k].activation >= OWN_ACTIVATION:
+                        curve_own(
+                            &plan.own[plan.spans[k].activation - OWN_ACTIVATION], s.a + j, s.bend + j, 1,
+                            plan.spans[k].n_units * n, 0,
+                        )
+                        continue
                     kernels.curve(plan.spans[k].activation, s.a + j, s.bend + j, plan.spans[k].n_units * n)
                 for j in range(at, at + m * n):   # no error stays none, even where the curvature is infinite
                     s.bend[j] = s.bend[j] * s.delta[j] if s.delta[j] != 0 else 0

@@ -14,6 +14,7 @@ from bpnet._core.blocks cimport accumulate, accumulate_sparse, backpropagate, pr
 from bpnet._core.dropout cimport drop_layer
 from bpnet._core.kernels cimport BPNET_SOFTMAX
 from bpnet._core.losses cimport evaluate
+from bpnet._core.own_activations cimport OWN_ACTIVATION, activate_own, curve_own
 from bpnet._core.plan cimport GROUP, Block, Layer, Output
 
 
@@ -72,14 +73,29 @@ cdef void read_loss(
     cdef const floating* weight = <const floating*> chunk.weight
     cdef floating* raw = outputs_of(plan, ws, chunk, tag)
     cdef floating* seed = seed_of(plan, ws, chunk, tag)
+    cdef const floating* y = <const floating*> chunk.y
     cdef int i, n, last = chunk.first + chunk.count
     cdef Py_ssize_t at
+    if loss.own is not None and loss.own.is_python:   # all rows in one call; there is one thread then
+        read_python_loss(plan, loss, ws, chunk, scale, tag)
+        return
     for i from chunk.first <= i < last by GROUP:
         at, n = <Py_ssize_t> i * plan.n_outputs, min(GROUP, last - i)
         ws.sums[i // GROUP] = evaluate(
-            loss.kind, raw + at, <const floating*> chunk.y + at, weight + i if weight != NULL else NULL, scale,
-            seed + at, <floating*> ws.scratch + at, NULL, n, plan.n_outputs,
+            loss, raw + at, y + <Py_ssize_t> i * chunk.n_targets, weight + i if weight != NULL else NULL, scale,
+            seed + at, <floating*> ws.scratch + at, NULL, n, plan.n_outputs, chunk.n_targets,
         )
+
+
+cdef void read_python_loss(
+    Plan plan, Loss loss, Workspace ws, const Chunk* chunk, double scale, const floating* tag
+) noexcept nogil:
+    """The same for a loss whose calls cost more than their rows; only the first group has a sum."""
+    memset(ws.sums, 0, ((chunk.n + GROUP - 1) // GROUP) * sizeof(double))
+    ws.sums[0] = evaluate(
+        loss, outputs_of(plan, ws, chunk, tag), <const floating*> chunk.y, <const floating*> chunk.weight, scale,
+        seed_of(plan, ws, chunk, tag), <floating*> ws.scratch, NULL, chunk.n, plan.n_outputs, chunk.n_targets,
+    )
 
 
 cdef double summed_loss(Workspace ws, const Chunk* chunk) noexcept nogil:
@@ -168,6 +184,13 @@ cdef void _activate(
         kind, n_units = plan.spans[s].activation, plan.spans[s].n_units
         if kind == BPNET_SOFTMAX:   # the whole layer: Topology sees to it
             softmax(a, a, n, m)
+        elif kind >= OWN_ACTIVATION:
+            at = plan.spans[s].first
+            if bend != NULL:
+                curve_own(&plan.own[kind - OWN_ACTIVATION], a + at, bend + at, n, n_units, m)
+            activate_own(
+                &plan.own[kind - OWN_ACTIVATION], a + at, a + at, slope + at if slope != NULL else NULL, n, n_units, m
+            )
         elif n_units == m:
             if bend != NULL:
                 kernels.curve(kind, a, bend, <Py_ssize_t> n * m)

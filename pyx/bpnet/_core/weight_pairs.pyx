@@ -11,7 +11,7 @@ Where units hear different things, or are few, each pair of units has a product 
 
 from libc.string cimport memcpy
 
-from bpnet._core.losses cimport MULTINOMIAL_LOG_LOSS, SQUARED_ERROR
+from bpnet._core.losses cimport SQUARED_ERROR
 from bpnet._core.scatter cimport scatter
 from bpnet._core.signals cimport TILE, correlate, hadamard, matrix_of
 from bpnet._core.sweeps cimport RAW
@@ -46,7 +46,7 @@ cdef Way way_of(Signals s, Plan plan, Loss loss, int l, int k) noexcept nogil:
 cdef bint _is_apart(Signals s, Loss loss, int k) noexcept nogil:
     """Whether layer k feeds nothing and the loss does not couple its units."""
     cdef Group* group = &s.wiring.groups[k]
-    return group.n_leads == 0 and not group.is_softmax and loss.kind != MULTINOMIAL_LOG_LOSS
+    return group.n_leads == 0 and not group.is_softmax and not loss.couples
 
 
 cdef bint _is_constant(Signals s, Plan plan, Loss loss, int k) noexcept nogil:

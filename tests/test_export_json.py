@@ -19,6 +19,7 @@ from sklearn.preprocessing import scale
 from bpnet import Layer, MLPClassifier, MLPRegressor, Network, Topology, load_model, save_model
 from bpnet._core.activations import apply
 from bpnet.export._values import decode, encode
+from bpnet.losses import Huber, Quantile
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 X, LABELS = scale(load_iris().data), load_iris().target
@@ -158,7 +159,7 @@ def test_a_classifier_comes_back_with_all_it_knows(target, dtype, tmp_path):
 def assert_same_attributes(model, twin):
     assert twin.get_params() == model.get_params()
     assert vars(twin).keys() == vars(model).keys()
-    for key in vars(model).keys() - {"network_", "_label_binarizer", "_progress"}:
+    for key in vars(model).keys() - {"network_", "_label_binarizer", "_progress", "_loss"}:
         value, expected = getattr(twin, key), getattr(model, key)
         assert type(value) is type(expected) or key in model.get_params()  # numbers of NumPy become Python's
         assert_array_equal(value, expected)
@@ -175,6 +176,9 @@ REGRESSORS = {
         ],
         max_iter=3,
     ),
+    "huber": MLPRegressor(Huber(0.3), **QUICK),
+    "quantiles": MLPRegressor(Quantile([0.1, 0.5]), **QUICK),
+    "mean and variance": MLPRegressor("gaussian_nll", **QUICK),
     "topology": MLPRegressor(
         topology=Topology.from_edges(
             4, [(0, "p"), (1, ("q", 2)), (("q", 2), 7), ("p", 7), (2, 8)], outputs=[8, 7], out_activation="identity"

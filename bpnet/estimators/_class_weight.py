@@ -44,7 +44,7 @@ def weigh(y, factors, sample_weight):
     if y.ndim == 1:
         weight = factors[y]
     else:
-        weight = np.prod([by_value[column.astype(np.intp)] for by_value, column in zip(factors, y.T, strict=True)], 0)
+        weight = np.prod([by_value[(column > 0.5).astype(np.intp)] for by_value, column in zip(factors, y.T, strict=True)], 0)
     return weight if sample_weight is None else weight * sample_weight
 
 

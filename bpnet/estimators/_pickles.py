@@ -10,7 +10,9 @@ class PickledByFormat:
     """Mixin before scikit-learn's `BaseEstimator`."""
 
     def __getstate__(self):
-        return {**super().__getstate__(), "_bpnet_format": FORMAT}
+        state = {**super().__getstate__(), "_bpnet_format": FORMAT}
+        state.pop("_loss", None)  # compiled, and the network's: it comes back with that
+        return state
 
     def __setstate__(self, state):
         state = dict(state)
@@ -19,3 +21,5 @@ class PickledByFormat:
         if missing := [name for name in self._get_param_names() if name not in vars(self)]:
             parameters = signature(type(self)).parameters
             self.__dict__.update({name: parameters[name].default for name in missing})
+        if "network_" in state:
+            self._loss = self.network_._loss

@@ -70,6 +70,8 @@ def decode_estimator(content, network):
         _restore_target(model, content["target"], network)
     elif content["target"] is not None:
         raise ValueError("estimator, target: expected null for a regressor")
+    else:
+        model._loss = network._loss
     # No optimizer is saved: training that goes on begins with a new one.
     model.n_features_in_, model._progress, model.network_ = network.topology.n_inputs, None, network
     return model

@@ -6,6 +6,8 @@ import math
 import numpy as np
 
 from bpnet.export._checks import as_list, as_object
+from bpnet.export._losses import CLASSES as LOSSES
+from bpnet.export._losses import decode_loss, encode_loss
 from bpnet.export._topologies import decode_layer, decode_topology, encode_layer, encode_topology
 from bpnet.layers import Layer
 from bpnet.topology import Topology
@@ -47,6 +49,8 @@ def encode(value, where):
         return {"topology": encode_topology(value)}
     if isinstance(value, Layer):
         return {"layer": encode_layer(value)}
+    if type(value) in LOSSES.values():
+        return {"loss": encode_loss(value, where)}
     raise ValueError(f"cannot save {where}: {value!r} is no plain value, but a {type(value).__name__}")
 
 
@@ -120,4 +124,5 @@ DECODERS = {
     "array": _decode_array,
     "topology": decode_topology,
     "layer": decode_layer,
+    "loss": decode_loss,
 }

@@ -8,6 +8,7 @@ import numpy as np
 
 from bpnet._files import write_whole
 from bpnet.export._checks import as_list, as_object
+from bpnet.export._losses import decode_loss, encode_loss
 from bpnet.export._topologies import decode_labels, decode_topology, encode_topology
 from bpnet.network import Network
 
@@ -159,8 +160,6 @@ def _decode(document):
 
 
 def _encode_network(network):
-    if not isinstance(network.loss_name, str):
-        raise ValueError(f"cannot save the loss {network.loss_name!r}: expected one that has a name")
     w, topology = network.parameters, network.topology
     if not np.isfinite(w).all():
         raise ValueError("cannot save a network whose parameters are not all finite")
@@ -171,7 +170,7 @@ def _encode_network(network):
         numbers = w[_order(topology)].tolist()
     return {
         "dtype": network.dtype.name,
-        "loss": network.loss_name,
+        "loss": encode_loss(network.loss_name, f"the loss {network.loss_name!r}"),
         "topology": encode_topology(topology),
         "parameters": numbers,
     }
@@ -181,8 +180,7 @@ def _decode_network(content):
     as_object(content, ("dtype", "loss", "topology", "parameters"), "network")
     if content["dtype"] not in ("float32", "float64"):
         raise ValueError(f"network: expected a dtype float32 or float64, got {content['dtype']!r}")
-    if not isinstance(content["loss"], str):
-        raise ValueError(f"network: expected the name of a loss, got {content['loss']!r}")
+    loss = decode_loss(content["loss"], "network, loss")
     numbers = as_list(content["parameters"], "parameters")
     if not all(type(number) in (float, int) for number in numbers):
         raise ValueError("parameters: expected a list of numbers")
@@ -195,7 +193,7 @@ def _decode_network(content):
         raise ValueError("parameters: expected numbers that are finite") from None
     if not np.isfinite(w).all():
         raise ValueError(f"parameters: expected numbers that are finite in {content['dtype']}")
-    return Network.from_parameters(topology, w, content["loss"])
+    return Network.from_parameters(topology, w, loss)
 
 
 def _order(topology, content=None):

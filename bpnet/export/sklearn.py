@@ -72,6 +72,8 @@ def from_sklearn(estimator):
     sizes = [len(coefs[0]), *(W.shape[1] for W in coefs)]
     topology = Topology.layered(sizes, estimator.activation, estimator.out_activation_)
     model.network_ = Network.from_parameters(topology, _flat([*coefs, *intercepts], coefs[0].dtype), estimator.loss)
+    if isinstance(model, MLPRegressor):
+        model._loss = model.network_._loss
     model._progress = _progress_of(estimator)
     return model
 

@@ -11,6 +11,8 @@ TRUSTED = (
     "bpnet.estimators.classifier.MLPClassifier",
     "bpnet.estimators.regressor.MLPRegressor",
     "bpnet.layers.Layer",
+    "bpnet.losses.Huber",
+    "bpnet.losses.Quantile",
     "bpnet.network.Network",
     "bpnet.optimizers.stochastic.Progress",
     "bpnet.schedules.Adaptive",

@@ -157,12 +157,15 @@ def test_network_of_weights_zero_and_deep_graphs_are_drawn(plt):
 def test_lines_hold_the_curves_epoch_by_epoch(plt, iris):
     model = converging(early_stopping=True).fit(*iris)
     display = LossCurveDisplay.from_estimator(model)
-    (line,), (scores,) = display.lines_, display.score_lines_
+    (line,), (validation,) = display.lines_, display.validation_lines_
     assert_array_equal(line.get_xdata(), np.arange(1, model.n_iter_ + 1))
     assert_array_equal(line.get_ydata(), model.loss_curve_)
+    assert_array_equal(validation.get_ydata(), model.validation_loss_curve_)
+    assert [text.get_text() for text in display.legend_.get_texts()] == ["training loss", "validation loss"]
+    (scores,) = display.plot(scores=True).score_lines_
     assert_array_equal(scores.get_ydata(), model.validation_scores_)
+    (line,) = display.lines_
     assert scores.axes is display.score_ax_ and line.axes is display.ax_ and line.get_color() == scores.get_color()
-    assert [text.get_text() for text in display.legend_.get_texts()] == ["training loss", "validation score"]
     assert display.ax_.get_yscale() == "log" and display.plot(log_scale=False).ax_.get_yscale() == "linear"
 
 

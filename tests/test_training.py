@@ -181,11 +181,11 @@ def test_ctrl_c_ends_with_a_warning_and_the_parameters_reached(monkeypatch):
     problem, calls = make("chain"), []
     run_epoch = training.run_epoch
 
-    def interrupted(epoch, order=None):
+    def interrupted(epoch, order, rates):
         calls.append(order)
         if len(calls) == 3:
             raise KeyboardInterrupt
-        run_epoch(epoch, order)
+        run_epoch(epoch, order, rates)
 
     expected, net = problem.net(), problem.net()
     curve = train(expected, problem.X, problem.y, n_epochs=2, random_state=0)
@@ -199,8 +199,8 @@ def test_run_epoch_looks_up_between_slices():
     class Slow:
         begun, slices = None, 3
 
-        def begin(self, order):
-            self.begun = order
+        def begin(self, order, rates):
+            self.begun = order, rates
 
         def advance(self, seconds):
             assert seconds == training.SLICE < 1
@@ -208,5 +208,5 @@ def test_run_epoch_looks_up_between_slices():
             return self.slices == 0
 
     epoch = Slow()
-    training.run_epoch(epoch, "the order")
-    assert (epoch.begun, epoch.slices) == ("the order", 0)
+    training.run_epoch(epoch, "the order", "the rates")
+    assert (epoch.begun, epoch.slices) == (("the order", "the rates"), 0)

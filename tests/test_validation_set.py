@@ -292,7 +292,7 @@ def test_pipelines_pass_it_on_by_name_without_routing():
 def test_estimators_pickled_before_there_were_such_parameters_predict_and_go_on():
     est = MLPClassifier(**QUICK, warm_start=True, early_stopping=True).fit(C, NAMES)
     old = pickle.loads(pickle.dumps(est))
-    for name in ("scoring", "callbacks", "max_time", "gradient_tol", "class_weight", "_class_factors"):
+    for name in ("scoring", "callbacks", "max_time", "gradient_tol", "class_weight"):
         vars(old).pop(name)
     for name in ("validation_losses", "judged_by", "last_of_ties"):
         vars(old._progress).pop(name)

@@ -9,7 +9,7 @@ from numbers import Integral, Real
 from time import monotonic
 
 import numpy as np
-from sklearn.base import BaseEstimator, _fit_context
+from sklearn.base import _fit_context
 from sklearn.metrics import get_scorer_names
 from sklearn.model_selection import train_test_split
 from sklearn.utils._param_validation import Interval, Options, StrOptions
@@ -35,7 +35,7 @@ from bpnet.topology import Topology
 from bpnet.training import check_finite
 
 
-class BaseMLP(ShowsNetwork, PickledByFormat, CallbackSupportMixin, BaseEstimator):
+class BaseMLP(ShowsNetwork, CallbackSupportMixin, PickledByFormat):
     """Base of the multilayer perceptrons; parameters and attributes stand in the subclasses."""
 
     _parameter_constraints: dict = {

@@ -27,7 +27,7 @@ def class_factors(class_weight, y, classes, sample_weight):
         In the order of `classes`; for labels that are not and that are set.
     """
     if y.ndim == 2:
-        factors = _of_labels(class_weight, y.astype(np.intp), sample_weight)
+        factors = _of_labels(class_weight, (y > 0.5).astype(np.intp), sample_weight)
     elif isinstance(class_weight, str):
         factors = _balanced(y, len(classes), sample_weight)
     elif isinstance(class_weight, dict):
@@ -44,7 +44,9 @@ def weigh(y, factors, sample_weight):
     if y.ndim == 1:
         weight = factors[y]
     else:
-        weight = np.prod([by_value[(column > 0.5).astype(np.intp)] for by_value, column in zip(factors, y.T, strict=True)], 0)
+        weight = np.prod(
+            [by_value[(column > 0.5).astype(np.intp)] for by_value, column in zip(factors, y.T, strict=True)], 0
+        )
     return weight if sample_weight is None else weight * sample_weight
 
 

@@ -1,13 +1,23 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Pickles of estimators: those of another format are refused, those without a later parameter get its default."""
+"""Copies and pickles of estimators: pickles of another format are refused, a later parameter has its default."""
 
 from inspect import signature
+from typing import Any
+
+from sklearn.base import BaseEstimator
 
 from bpnet._pickles import FORMAT, check_format
 
 
-class PickledByFormat:
-    """Mixin before scikit-learn's `BaseEstimator`."""
+class PickledByFormat(BaseEstimator):
+    """scikit-learn's `BaseEstimator` with that."""
+
+    network_: Any
+
+    def __copy__(self):
+        twin = object.__new__(type(self))
+        twin.__dict__.update(self.__dict__)
+        return twin
 
     def __getstate__(self):
         state = {**super().__getstate__(), "_bpnet_format": FORMAT}

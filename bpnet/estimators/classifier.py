@@ -25,6 +25,7 @@ _SMOOTHING = """
         1 - label_smoothing (K - 1) / K, every other one label_smoothing / K. Keeps the network from being too sure
         where labels may be wrong. `loss_` is the log-loss of these targets."""
 
+
 @share_docs(score="accuracy", more=CLASS_WEIGHT + _SMOOTHING)
 class MLPClassifier(ClassifierMixin, BaseMLP):
     """Multilayer perceptron classifier, trained by back-propagation on the log-loss.
@@ -256,11 +257,14 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         """
         return self._learn(X, y, sample_weight, incremental=True, classes=classes)
 
-    def _fit(self, X, y, sample_weight, incremental, classes=None, **more):
+    def _fit(
+        self, X, y, sample_weight, incremental, given=(None, None, None), start=(None, None), tasks=None, classes=None
+    ):
         if incremental and _check_partial_fit_first_call(self, classes):
             self._label_binarizer = LabelBinarizer()
             self._label_binarizer.fit(y if type_of_target(y).startswith("multilabel") else classes)
-        super()._fit(X, y, sample_weight, incremental, **more)
+        super()._fit(X, y, sample_weight, incremental, given, start, tasks)
+        del self._class_factors
 
     def _validate(self, X, y, sample_weight, goes_on, incremental):
         X, y, sample_weight = super()._validate(X, y, sample_weight, goes_on, incremental)

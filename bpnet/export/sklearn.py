@@ -60,7 +60,7 @@ def from_sklearn(estimator):
     >>> bool(abs(ours.predict_proba(X) - theirs.predict_proba(X)).max() < 1e-12)
     True
     """
-    kinds = {TheirClassifier: MLPClassifier, TheirRegressor: MLPRegressor}
+    kinds: dict[type, type] = {TheirClassifier: MLPClassifier, TheirRegressor: MLPRegressor}
     if type(estimator) not in kinds:
         raise TypeError(
             f"expected an MLPClassifier or MLPRegressor of sklearn.neural_network, got {type(estimator).__name__}"

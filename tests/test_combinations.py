@@ -123,3 +123,15 @@ def test_several_labels_of_a_validation_set_may_be_sparse():
         y = scipy.sparse.hstack([y, y, y]).tocsr() if scipy.sparse.issparse(y) else np.hstack([y, y, y])
         with pytest.raises(ValueError, match=message.replace("got 1", "got 3")):
             MLPClassifier(**QUICK).fit(FLOWERS, BITS, X_val=FLOWERS, y_val=y)
+
+
+def test_what_a_loss_makes_of_the_outputs_is_not_lost_in_an_export(tmp_path):
+    """A C file that computes the outputs alone would be wrong without a word."""
+    model = MLPRegressor(Exponential(), **QUICK).fit(X, Y)
+    assert (model.predict(X) > 0).all()
+    with pytest.raises(ValueError, match="expected one whose predictions are the outputs of the network as they are"):
+        export_c(model, tmp_path / "model.c")
+    pytest.importorskip("onnx")
+    with pytest.raises(ValueError, match="expected one whose predictions are the outputs of the network as they are"):
+        to_onnx(model, X[:1])
+    export_c(model.set_params(loss=Linex()).fit(X, Y), tmp_path / "model.c")

@@ -135,3 +135,21 @@ def test_what_a_loss_makes_of_the_outputs_is_not_lost_in_an_export(tmp_path):
     with pytest.raises(ValueError, match="expected one whose predictions are the outputs of the network as they are"):
         to_onnx(model, X[:1])
     export_c(model.set_params(loss=Linex()).fit(X, Y), tmp_path / "model.c")
+
+
+def test_rprop_has_no_rate_to_search_for():
+    with pytest.raises(ValueError, match="expected a solver with a learning rate, .* got 'rprop'"):
+        find_learning_rate(MLPRegressor(solver="rprop"), X, Y)
+
+
+@pytest.mark.parametrize(
+    "other, message",
+    [
+        ({"solver": "rmsprop"}, "the solver that it was written with"),
+        ({"hidden_layer_sizes": (9,)}, "belongs to a network of 123 parameters, got one of 109"),
+    ],
+)
+def test_a_checkpoint_of_another_training_is_refused(other, message, tmp_path):
+    MLPRegressor(**QUICK, callbacks=[Checkpoint(tmp_path / "file")]).fit(X, Y)
+    with pytest.raises(ValueError, match=message):
+        resume(tmp_path / "file").set_params(**other).fit(X, Y)

@@ -153,3 +153,19 @@ def test_a_checkpoint_of_another_training_is_refused(other, message, tmp_path):
     MLPRegressor(**QUICK, callbacks=[Checkpoint(tmp_path / "file")]).fit(X, Y)
     with pytest.raises(ValueError, match=message):
         resume(tmp_path / "file").set_params(**other).fit(X, Y)
+
+
+@pytest.mark.parametrize(
+    "estimator, given, kind, message",
+    [
+        (MLPRegressor(hidden_layer_sizes=(5,), activation=[3]), {}, TypeError, "expected an activation by name, .* got 3"),
+        (MLPRegressor(learning_rate="{}%".format), {}, TypeError, "a schedule that returns numbers, got '0.0%'"),
+        (MLPRegressor(), {"coef_init": 3}, TypeError, "coef_init: expected a list of arrays, .* got 3"),
+        (MLPClassifier(class_weight={0: "a"}), {}, TypeError, "expected numbers as weights in class_weight"),
+    ],
+)
+def test_errors_say_what_was_given_and_expected_and_leave_nothing_half_fitted(estimator, given, kind, message):
+    before = vars(estimator).copy()
+    with pytest.raises(kind, match=message):
+        estimator.fit(X, Y > 0, **given)
+    assert vars(estimator) == before

@@ -158,7 +158,12 @@ def test_a_checkpoint_of_another_training_is_refused(other, message, tmp_path):
 @pytest.mark.parametrize(
     "estimator, given, kind, message",
     [
-        (MLPRegressor(hidden_layer_sizes=(5,), activation=[3]), {}, TypeError, "expected an activation by name, .* got 3"),
+        (
+            MLPRegressor(hidden_layer_sizes=(5,), activation=[3]),
+            {},
+            TypeError,
+            "expected an activation by name, .* got 3",
+        ),
         (MLPRegressor(learning_rate="{}%".format), {}, TypeError, "a schedule that returns numbers, got '0.0%'"),
         (MLPRegressor(), {"coef_init": 3}, TypeError, "coef_init: expected a list of arrays, .* got 3"),
         (MLPClassifier(class_weight={0: "a"}), {}, TypeError, "expected numbers as weights in class_weight"),

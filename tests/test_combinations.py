@@ -10,7 +10,7 @@ from numpy.testing import assert_allclose
 from sklearn.datasets import load_diabetes, load_iris
 from sklearn.preprocessing import scale
 
-from bpnet import Activation, MLPClassifier, MLPRegressor, export_c, to_onnx
+from bpnet import Activation, MLPClassifier, MLPRegressor, export_c, load_model, save_model, to_onnx
 from bpnet.callbacks import Checkpoint, find_learning_rate, resume
 from bpnet.losses import Huber, Quantile
 
@@ -153,6 +153,22 @@ def test_a_checkpoint_of_another_training_is_refused(other, message, tmp_path):
     MLPRegressor(**QUICK, callbacks=[Checkpoint(tmp_path / "file")]).fit(X, Y)
     with pytest.raises(ValueError, match=message):
         resume(tmp_path / "file").set_params(**other).fit(X, Y)
+
+
+def test_a_file_whose_outputs_do_not_go_with_its_loss_is_refused(tmp_path):
+    """Else `predict` would fail, or take for predictions what is none."""
+    path = tmp_path / "model.json"
+    save_model(MLPRegressor(Quantile([0.1, 0.9]), **QUICK).fit(X, Y), path)
+    path.write_text(path.read_text().replace("[0.1, 0.9]", "[0.1, 0.5, 0.9]"))
+    with pytest.raises(ValueError, match="expected 3 outputs for each target, got 2"):
+        load_model(path)
+
+
+def test_a_record_shows_the_estimator_as_it_will_be():
+    seen = []
+    settings = {**QUICK, "class_weight": "balanced", "callbacks": [lambda record: seen.append(record.estimator)]}
+    model = MLPClassifier(**settings).fit(FLOWERS, LABELS)
+    assert learnt(seen[-1]) == learnt(model) and vars(seen[-1]).keys() == vars(model).keys()
 
 
 @pytest.mark.parametrize(

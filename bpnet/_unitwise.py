@@ -11,7 +11,8 @@ from functools import cached_property
 import numpy as np
 
 from bpnet._core.activations import CODES
-from bpnet._core.plan import EARLIER, Plan
+from bpnet._core.plan import Plan
+from bpnet._core.tables import EARLIER
 from bpnet._edges import (
     Names,
     as_label,

@@ -51,6 +51,8 @@ class Layer:
     def __init__(self, n_units, activation="tanh", sources=None, name=None, mask=None, bias=True):
         n_units = None if n_units is None else count(n_units, "n_units")
         if not isinstance(activation, str | Activation):
+            if not hasattr(activation, "__iter__"):
+                raise TypeError(f"expected an activation by name, an Activation or one per unit, got {activation!r}")
             activation = tuple(str(part) if isinstance(part, str) else part for part in activation)
             if len(activation) != n_units:
                 raise ValueError(f"expected one activation or {n_units}, one per unit, got {len(activation)}")

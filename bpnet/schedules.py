@@ -113,7 +113,11 @@ class Planned(Constant):
 
     def _ask(self, t):
         """Factors from the user's function."""
-        factors = np.array([float(self.plan(float(part))) for part in t])
+        given = [self.plan(float(part)) for part in t]
+        try:
+            factors = np.array([float(factor) for factor in given])
+        except (TypeError, ValueError):
+            raise TypeError(f"expected a schedule that returns numbers, got {given[0]!r}") from None
         if not (np.isfinite(factors).all() and (factors >= 0).all()):
             raise ValueError(f"expected a schedule that returns finite factors of at least 0, got {factors.min()}")
         return factors

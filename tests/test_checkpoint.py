@@ -173,7 +173,7 @@ def test_lbfgs_and_partial_fit_have_no_checkpoints(tmp_path):
             fit(X, LABELS)
     crashed(MLPRegressor(**QUICK), tmp_path / "file", 2, X, LABELS)
     for fit in (resume(tmp_path / "file").set_params(solver="lbfgs").fit, resume(tmp_path / "file").partial_fit):
-        with pytest.raises(ValueError, match="goes on with fit and solver 'sgd' or 'adam'"):
+        with pytest.raises(ValueError, match="goes on with fit and the solver that it was written with"):
             fit(X, LABELS)
 
 

@@ -1,9 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Displays: what the artists hold is what the networks hold, edge by edge as the reference numbers them."""
 
-import re
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -274,14 +272,6 @@ def test_deltas_of_a_network_and_of_its_new_starts_are_the_table(plt):
 
 
 # All
-
-
-def test_guide_prints_what_it_says(plt, capsys):
-    guide = Path(__file__).parents[1].joinpath("docs/guide/looking_inside.md").read_text(encoding="utf-8")
-    names = {}
-    for program in re.findall(r"```python\n(.*?)```", guide, re.DOTALL):
-        exec(program, names)
-    assert capsys.readouterr().out == "".join(re.findall(r"```text\n(.*?)```", guide, re.DOTALL))
 
 
 @pytest.mark.parametrize(

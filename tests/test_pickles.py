@@ -18,6 +18,7 @@ from sklearn.preprocessing import scale
 from bpnet import Layer, MLPClassifier, MLPRegressor, Network, Topology
 from bpnet._pickles import FORMAT
 from bpnet.export.skops import TRUSTED
+from bpnet.losses import Huber, Quantile
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning"),
@@ -49,6 +50,9 @@ def models():
         "inverse scaling": MLPRegressor(**sgd, topology=WIRED, learning_rate="invscaling").fit(X, LABELS),
         "adaptive": MLPRegressor(**sgd, topology=[Layer(2)], learning_rate="adaptive", momentum=0).fit(X, LABELS),
         "lbfgs": MLPRegressor(**QUICK, solver="lbfgs").fit(X, LABELS),
+        "rmsprop": MLPClassifier(**QUICK, solver="rmsprop", learning_rate="cosine", dropout=0.2).fit(X, NAMES),
+        "rprop": MLPRegressor(**QUICK, solver="rprop", loss=Huber(2.0)).fit(X, LABELS),
+        "quantiles": MLPRegressor(**QUICK, loss=Quantile([0.2, 0.8])).fit(X, LABELS),
         "network": Network(MASKED, "squared_error", dtype=np.float32, random_state=0),
     }
 
@@ -103,7 +107,21 @@ def through_skops(model):
     return io.loads(data, trusted=list(TRUSTED))
 
 
-@pytest.mark.parametrize("name", ["adam", "early stopping", "sgd", "inverse scaling", "adaptive", "lbfgs", "network"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "adam",
+        "early stopping",
+        "sgd",
+        "inverse scaling",
+        "adaptive",
+        "lbfgs",
+        "rmsprop",
+        "rprop",
+        "quantiles",
+        "network",
+    ],
+)
 def test_skops_keeps_every_bit_and_training_goes_on_the_same(name):
     model = models()[name]
     twin = through_skops(model)

@@ -5,8 +5,6 @@ from typing import Any, NoReturn
 import numpy as np
 from numpy.typing import DTypeLike
 
-EARLIER: int
-
 class Plan:
     def __init__(
         self, n_inputs: int, layers: Sequence[Mapping[str, Any]], outputs: Sequence[tuple[int, int]]

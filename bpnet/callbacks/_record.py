@@ -9,7 +9,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class EpochRecord:
-    """One epoch of 'sgd' or 'adam', or one iteration of 'lbfgs'.
+    """One epoch, or one iteration of 'lbfgs'.
 
     Attributes
     ----------

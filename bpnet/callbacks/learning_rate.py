@@ -46,7 +46,7 @@ def find_learning_rate(
     Parameters
     ----------
     estimator : MLPRegressor or MLPClassifier
-        With solver 'sgd' or 'adam'; fitted or not.
+        With solver 'sgd', 'adam' or 'rmsprop'; fitted or not.
     X, y, sample_weight
         As for its `fit`. A set smaller than `n_steps` batches is gone through several times.
     min_rate, max_rate : float
@@ -77,8 +77,10 @@ def find_learning_rate(
     from sklearn.base import clone
     from sklearn.utils import check_random_state
 
-    if estimator.solver == "lbfgs":
-        raise ValueError("expected a solver with a learning rate, 'sgd' or 'adam', got 'lbfgs'")
+    if estimator.solver in ("lbfgs", "rprop"):  # rprop has a rate for its first step alone
+        raise ValueError(
+            f"expected a solver with a learning rate, 'sgd', 'adam' or 'rmsprop', got {estimator.solver!r}"
+        )
     if not 0 < min_rate < max_rate or n_steps < 10:
         raise ValueError(
             f"expected 0 < min_rate < max_rate and n_steps of at least 10, got {min_rate}, {max_rate} and {n_steps}"

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Weights of classes as weights of samples."""
 
+from numbers import Real
+
 import numpy as np
 from sklearn.utils.class_weight import compute_class_weight
 
@@ -26,6 +28,9 @@ def class_factors(class_weight, y, classes, sample_weight):
     ndarray of shape (n_classes,) or (n_labels, 2), float64
         In the order of `classes`; for labels that are not and that are set.
     """
+    for weights in class_weight if isinstance(class_weight, list) else [class_weight]:
+        if isinstance(weights, dict) and not all(isinstance(weight, Real) for weight in weights.values()):
+            raise TypeError(f"expected numbers as weights in class_weight, got {weights!r}")
     if y.ndim == 2:
         factors = _of_labels(class_weight, (y > 0.5).astype(np.intp), sample_weight)
     elif isinstance(class_weight, str):

@@ -27,7 +27,7 @@ default='constant'
     max_iter : int, default=200
         Most epochs, or iterations of 'lbfgs'.
     shuffle : bool, default=True
-        Whether 'sgd' and 'adam' take the rows in a new order each epoch.
+        Whether the rows are taken in a new order each epoch; not of 'lbfgs'.
     random_state : int, RandomState instance or None, default=None
         Of the starting weights, the order of the rows and the validation split. The same integer gives the same fit,
         to the bit.
@@ -93,8 +93,8 @@ default='constant'
         Most seconds that a fit takes, within an epoch too: that epoch's steps are taken, but it is not counted. lbfgs
         ends after the pass over the data that is under way.
     gradient_tol : float, default=None
-        Training ends when the Euclidean norm of the gradient of the whole objective is below it. 'sgd' and 'adam'
-        compute it after each epoch, which costs about one epoch more; lbfgs has it at hand.{MORE}"""
+        Training ends when the Euclidean norm of the gradient of the whole objective is below it. It is
+        computed after each epoch, which costs about one epoch more; lbfgs has it at hand.{MORE}"""
 
 CLASS_WEIGHT = """
     class_weight : dict, list of dict or 'balanced', default=None

@@ -127,4 +127,5 @@ class Monitor:
         else:
             fitted._report(progress)
         fitted.n_iter_ = n_iter
+        fitted.__dict__.pop("_class_factors", None)  # of the data, for as long as training lasts
         return fitted

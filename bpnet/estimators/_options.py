@@ -76,11 +76,13 @@ def set_start(network, coef_init, intercept_init):
         if values is None:
             continue
         try:
+            if not hasattr(values, "__iter__"):
+                raise TypeError(f"expected a list of arrays, one for each layer, got {values!r}")
             values = list(values)
             if len(values) == len(views):
                 values = [view if value is None else value for view, value in zip(views, values, strict=True)]
             views[:] = values
-        except ValueError as error:
-            raise ValueError(f"{name}: {error}") from None
+        except (TypeError, ValueError) as error:
+            raise type(error)(f"{name}: {error}") from None
     if not np.isfinite(network.parameters).all():
         raise ValueError("expected finite numbers in coef_init and intercept_init, got NaN or infinity")

@@ -53,6 +53,8 @@ def fit_stochastic(estimator, network, job, random_state):
         raise ValueError("partial_fit does not support early_stopping=True")
     w = network.parameters
     standing = job.interrupted() or _start(estimator, w, job, random_state)
+    if len(standing.w) != len(w):
+        raise ValueError(f"the checkpoint belongs to a network of {len(standing.w)} parameters, got one of {len(w)}")
     w[:], standing.w = standing.w, w
     progress, train = standing.progress, standing.order
     data = job.data(network)

@@ -131,13 +131,13 @@ class ValidationSet:
         return derivatives.outputs(self._network.topology.plan, self._network.parameters, self._data, raw, self._rows)
 
     def _as_matrix(self, raw):
-        """Targets as the loss's own door takes them: one column for each output."""
+        """Targets as the loss's own door takes them, smoothed as in training: one column for each output."""
         y = self._targets
-        if y.ndim == 2:
+        if y.ndim == 2:  # of several labels the estimator has smoothed them
             return y
-        if raw.shape[1] == 1:
-            return y[:, np.newaxis].astype(raw.dtype)
-        return (y[:, np.newaxis] == np.arange(raw.shape[1])).astype(raw.dtype)
+        is_own = y[:, np.newaxis] == (1 if raw.shape[1] == 1 else np.arange(raw.shape[1]))
+        share = self._estimator._smoothing()
+        return (is_own * (1 - share) + share / max(2, raw.shape[1])).astype(raw.dtype)
 
     def _bind_scorer(self, X):
         """The user's scorer, bound to an estimator that predicts with the network as it stands."""

@@ -298,7 +298,8 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         if type_of_target(y).startswith("multilabel") != self._multilabel:
             raise ValueError("expected y as in training: either one label per sample or several, got the other")
         if y.ndim == 2:
-            return y.astype(dtype, order="C")
+            # Columns are compared with those of training by who asked.
+            return self._number(y, dtype) if y.shape[1] == len(self.classes_) else y
         labels = np.unique(y)
         if unseen := set(labels.tolist()) - set(self.classes_.tolist()):
             raise ValueError(f"expected classes seen in training, {self.classes_}, got {sorted(unseen)} besides")

@@ -49,7 +49,8 @@ def _take_estimator(model):
     network = model.network_
     if isinstance(model, MLPClassifier):
         return network, "multilabel" if model._multilabel else "classifier", _plain_labels(model.classes_)
-    if network._loss.n_raw(1) != 1:
+    loss = network._loss
+    if loss.n_raw(1) != 1 or (loss.name == "own" and hasattr(loss.own.source, "predict")):
         raise ValueError(
             f"cannot export an estimator with the loss {network.loss_name!r}: expected one whose predictions are the "
             "outputs of the network as they are; its network_ can be exported"

@@ -71,7 +71,9 @@ def decode_estimator(content, network):
     elif content["target"] is not None:
         raise ValueError("estimator, target: expected null for a regressor")
     else:
-        model._loss = network._loss
+        model._loss, n_each = network._loss, network._loss.n_raw(1)
+        if network.topology.n_outputs % n_each:
+            raise ValueError(f"network: expected {n_each} outputs for each target, got {network.topology.n_outputs}")
     # No optimizer is saved: training that goes on begins with a new one.
     model.n_features_in_, model._progress, model.network_ = network.topology.n_inputs, None, network
     return model

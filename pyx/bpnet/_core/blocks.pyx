@@ -15,9 +15,9 @@ which meet dense weights row by row. What a sparse block does with the three sta
 from libc.string cimport memcpy, memset
 
 from bpnet._core.kernels cimport axpy
-from bpnet._core.plan cimport DENSE, SPARSE
 from bpnet._core.products cimport beyond_reach, product
 from bpnet._core.sparse cimport accumulate_units, backpropagate_units, propagate_units, spread_units
+from bpnet._core.tables cimport DENSE, SPARSE
 
 
 cdef void propagate(

@@ -10,8 +10,9 @@ import numpy as np
 from bpnet._core.kernels cimport BPNET_SOFTMAX, table
 from bpnet._core.losses cimport evaluate
 from bpnet._core.own_activations cimport OWN_ACTIVATION
-from bpnet._core.plan cimport DENSE, Block, Layer
+from bpnet._core.plan cimport Block, Layer
 from bpnet._core.sweeps cimport RAW
+from bpnet._core.tables cimport DENSE
 
 LINK = np.dtype(
     [

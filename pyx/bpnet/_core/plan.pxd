@@ -4,16 +4,12 @@
 from libc.stdint cimport uint32_t
 
 from bpnet._core.own_activations cimport OwnFunctions
+from bpnet._core.tables cimport DENSE, MASKED, SPARSE, BlockKind
 
 cdef enum:
     # Rows whose losses are summed together; rows that threads share are cut at its multiples, so that sums do not
     # depend on how many threads there are.
     GROUP = 16
-
-cdef enum BlockKind:
-    DENSE    # every cell (i, j) has a weight; row-major in w
-    MASKED   # weights for some cells only; `cells` lists them in row-major order
-    SPARSE   # a list of weights for each target unit, from the inputs or from all units before the target
 
 cdef struct Span:
     # Neighbouring units of one layer with the same activation.

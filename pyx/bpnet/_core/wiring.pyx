@@ -19,7 +19,8 @@ import numpy as np
 
 from bpnet._core.activations import CODES
 
-from bpnet._core.plan cimport DENSE, SPARSE, Plan
+from bpnet._core.plan cimport Plan
+from bpnet._core.tables cimport DENSE, SPARSE
 
 LINK = np.dtype(
     [

@@ -78,7 +78,7 @@ def as_directions(v, n_parameters, dtype):
     v = _as_numbers(v, "v", dtype)
     if v.ndim not in (1, 2) or v.shape[-1] != n_parameters:
         raise ValueError(f"expected v of shape ({n_parameters},) or (n_directions, {n_parameters}), got {v.shape}")
-    return v.reshape(-1, n_parameters)
+    return np.atleast_2d(v)
 
 
 def as_raw(of):

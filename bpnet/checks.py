@@ -142,7 +142,7 @@ def _random_directions(n_directions, n_parameters, random_state):
 
 def _step(w):
     """Cube root of the precision: it balances rounding, eps / step, against the difference's own error, step^2."""
-    return np.cbrt(np.finfo(np.float64).eps) * max(1.0, float(np.abs(w).max()))
+    return np.cbrt(np.finfo(np.float64).eps) * np.abs(w).max(initial=1.0)
 
 
 def _worst(quotients, exact):

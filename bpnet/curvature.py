@@ -40,7 +40,7 @@ def operator(net, X, y, sample_weight, kind):
 
     def product(v):
         """Of a vector, a column or a matrix of columns."""
-        rows = np.ascontiguousarray(np.reshape(v, (len(v), -1)).T, net.dtype)
+        rows = np.ascontiguousarray(np.atleast_2d(np.transpose(v)), net.dtype)
         return products(net, data, rows, kind).T.reshape(np.shape(v))
 
     shape = (len(net.parameters),) * 2

@@ -18,7 +18,7 @@ _TOGETHER = 64
 def exact(net, data, out):
     """By back-propagation of M_jk = d2E_n / da_j da_k: exact up to rounding, O(n_samples W^2)."""
     if _is_scattered(net):
-        return columns(net, data, out)
+        return _symmetric(columns(net, data, out))
     return _call(core.hessian, net, data, out=out)
 
 
@@ -93,7 +93,7 @@ def gauss_newton(net, X, y, sample_weight=None, out=None):
     curvature.check(net, "gauss_newton")
     twin, data = _in_float64(net, X, y, sample_weight)
     if _is_scattered(net):
-        return _rounded(net, out, columns(twin, data, out, "gauss_newton"))
+        return _rounded(net, out, _symmetric(columns(twin, data, out, "gauss_newton")))
     return _rounded(net, out, _call(core.hessian, twin, data, gauss_newton=True, out=out))
 
 
@@ -158,6 +158,13 @@ def _check_out(net, out):
 def _rounded(net, out, result):
     """In the type of the network, unless the caller has given the array."""
     return result if out is not None else result.astype(net.dtype, copy=False)
+
+
+def _symmetric(matrix):
+    """The matrix itself, to the bit: columns of products are symmetric up to rounding."""
+    for i in range(len(matrix)):
+        matrix[i, i + 1 :] = matrix[i + 1 :, i]
+    return matrix
 
 
 def _filled(out, values):

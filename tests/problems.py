@@ -10,9 +10,11 @@ from itertools import pairwise
 
 import numpy as np
 import reference
-from hypothesis import reject
+from hypothesis import assume, reject
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose
+from own import ACTIVATIONS as OWN_ACTIVATIONS
+from own import Cauchy
 
 from bpnet import Layer, Network, Topology
 from bpnet.losses import Huber, Quantile
@@ -34,7 +36,8 @@ MORE = {
     "gamma": ("gamma", "gamma", "exp"),
     "absolute": ("absolute_error", "absolute_error", "identity"),
     "huber": ("huber", "huber", "identity"),
-    "huber of tanh": (Huber(1.0), "huber", "tanh"),
+    "absolute of logistic": ("absolute_error", "absolute_error", "logistic"),
+    "huber of tanh": (Huber(0.4), "narrow_huber", "tanh"),
     "log cosh": ("log_cosh", "log_cosh", "identity"),
     "log cosh of softplus": ("log_cosh", "log_cosh", "softplus"),
 }
@@ -42,12 +45,20 @@ MORE = {
 GROUPED = {
     "quantiles": (Quantile(reference.LEVELS), "quantile", "identity"),
     "quantiles of tanh": (Quantile(reference.LEVELS), "quantile", "tanh"),
+    "one quantile": (Quantile(0.7), "one_quantile", "identity"),
     "normal": ("gaussian_nll", "gaussian_nll", "identity"),
 }
+# Of a user.
+OWN = {
+    "own": (Cauchy(), "cauchy", "identity"),
+    "own of softplus": (Cauchy(), "cauchy", "softplus"),
+}
+# Those that couple outputs, which may lie in several layers.
+COUPLING = {"gaussian_nll", "cauchy"}
 BASIC = LOSSES
-ALL = tuple(sorted(BASIC))
 LOSSES = BASIC | MORE
-ALL_LOSSES = LOSSES | GROUPED
+ALL = tuple(sorted(LOSSES | GROUPED))
+ALL_LOSSES = LOSSES | GROUPED | OWN
 
 
 def layer(name, n_units, activation, *sources, **more):
@@ -208,6 +219,11 @@ def derivative(result):
     return reference.Result(*(np.imag(part) / STEP for part in result))
 
 
+def _as_given(names):
+    """A name, or one for each unit, with what stands for those of a user."""
+    return OWN_ACTIVATIONS.get(names, names) if isinstance(names, str) else tuple(map(_as_given, names))
+
+
 class Problem:
     """One network with data: what one can ask bpnet, and what the reference says."""
 
@@ -240,9 +256,19 @@ class Problem:
         wired = self.layers if isinstance(self.layers, Wires) else getattr(self, "wires", None)
         if wired:
             return Topology.from_edges(
-                self.n_inputs, wired.edges, outputs=self.outputs, activation=wired.activation, bias=wired.bias
+                self.n_inputs,
+                wired.edges,
+                outputs=self.outputs,
+                activation={unit: _as_given(name) for unit, name in wired.activation.items()},
+                bias=wired.bias,
             )
-        return Topology(self.n_inputs, [Layer(**row) for row in self.layers], self.outputs)
+        rows = [{**row, "activation": _as_given(row["activation"])} for row in self.layers]
+        return Topology(self.n_inputs, [Layer(**row) for row in rows], self.outputs)
+
+    @property
+    def is_scattered(self):
+        """Whether the loss couples outputs of several layers: second derivatives unit by unit are refused then."""
+        return self.reference_loss in COUPLING and self.topology.plan.n_output_runs > 1
 
     def label(self, label):
         """The label that the topology has for an input or unit of the reference."""
@@ -288,7 +314,12 @@ def make(graph, hidden="tanh", loss="least squares", weighted=False, **more):
 
 def outputs_per_target(loss):
     """Of a loss of the tables above."""
-    return reference.GROUPED[GROUPED[loss][1]][0] if loss in GROUPED else 1
+    return reference.GROUPED.get(ALL_LOSSES[loss][1], [1])[0]
+
+
+def hidden_activations(loss):
+    """Those that random networks with this loss choose from: with one of a user, the user's too."""
+    return (*HIDDEN, *OWN_ACTIVATIONS) if loss in OWN else HIDDEN
 
 
 def _n_outputs(graph):
@@ -329,23 +360,30 @@ def random_layers(draw, losses=ALL, max_layers=5, max_units=6):
     rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
     sizes = {"input": draw(st.integers(1, max_units))}
     loss = draw(st.sampled_from(losses))
-    layers, unheard = [], set()
+    layers, outputs, unheard = [], [], set()
+    hidden, size = st.sampled_from(hidden_activations(loss)), outputs_per_target(loss)
     n_layers = draw(st.integers(1, max_layers))
     for k in range(n_layers):
-        name, n_units = f"layer {k}", draw(st.integers(1, max_units))
+        name, n_possible = f"layer {k}", range(1, max_units + 1)
+        if k == n_layers - 1:
+            others = [row["name"] for row in layers] if ALL_LOSSES[loss][2] != "softmax" else []
+            outputs = draw(st.lists(st.sampled_from(others), unique=True)) if others else []
+            n_others = sum(sizes[other] for other in outputs)
+            outputs = [name, *outputs]
+            # As many as make whole targets.
+            n_possible = [n for n in n_possible if (n_others + n) % size == 0]
+        n_units = draw(st.sampled_from(n_possible))
         sources = draw(st.lists(st.sampled_from(list(sizes)), min_size=1, unique=True))
         if k == n_layers - 1:
             sources += sorted(unheard - set(sources))
         unheard = unheard - set(sources) | {name}
         mask = {source: rng.random((sizes[source], n_units)) < 0.6 for source in sources if draw(st.booleans())}
-        activation = draw(st.one_of(st.sampled_from(HIDDEN), st.tuples(*[st.sampled_from(HIDDEN)] * n_units)))
+        activation = draw(st.one_of(hidden, st.tuples(*[hidden] * n_units)))
         layers.append(layer(name, n_units, activation, *sources, mask=mask, bias=draw(st.booleans())))
         sizes[name] = n_units
-    others = st.lists(st.sampled_from([row["name"] for row in layers]), unique=True)
-    outputs = [name] if LOSSES[loss][2] == "softmax" else [name, *(other for other in draw(others) if other != name)]
     for row in layers:
         if row["name"] in outputs:
-            row["activation"] = LOSSES[loss][2]
+            row["activation"] = ALL_LOSSES[loss][2]
     return _computable(Problem(
         sizes["input"], layers, outputs, loss, draw(st.booleans()), n_samples=3, seed=draw(st.integers(0, 99))
     ))  # fmt: skip
@@ -365,13 +403,17 @@ def random_units(draw, losses=ALL):
     edges = [edges[k] for k in rng.permutation(len(edges))]
     feeding = {upstream for upstream, _ in edges}
     outputs = [unit for unit in nodes[n_inputs:] if unit not in feeding]
-    if LOSSES[loss][2] != "softmax":
-        outputs += [unit for unit in nodes[n_inputs:] if unit in feeding and rng.random() < 0.3]
+    others = [unit for unit in nodes[n_inputs:] if unit in feeding] if ALL_LOSSES[loss][2] != "softmax" else []
+    outputs += [unit for unit in others if rng.random() < 0.3]
+    # As many as make whole targets.
+    missing, others = -len(outputs) % outputs_per_target(loss), [unit for unit in others if unit not in outputs]
+    assume(missing <= len(others))
+    outputs += others[:missing]
     outputs = [outputs[k] for k in rng.permutation(len(outputs))]
-    activation = {unit: draw(st.sampled_from(HIDDEN)) for unit in nodes[n_inputs:]}
-    activation |= dict.fromkeys(outputs, LOSSES[loss][2])
+    activation = {unit: draw(st.sampled_from(hidden_activations(loss))) for unit in nodes[n_inputs:]}
+    activation |= dict.fromkeys(outputs, ALL_LOSSES[loss][2])
     bias = {unit: bool(rng.random() < 0.8) for unit in nodes[n_inputs:]}
-    if LOSSES[loss][2] == "softmax":
+    if ALL_LOSSES[loss][2] == "softmax":
         bias |= dict.fromkeys(outputs, draw(st.booleans()))
     wired = Wires(edges, activation, bias)
     return _computable(

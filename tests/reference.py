@@ -44,6 +44,14 @@ def erf(a):
     return math.erf(a)
 
 
+def sin(a):
+    return cmath.sin(a) if isinstance(a, complex) else math.sin(a)
+
+
+def cos(a):
+    return cmath.cos(a) if isinstance(a, complex) else math.cos(a)
+
+
 def sigma(a):
     return 1 / (1 + exp(-a))
 
@@ -71,7 +79,16 @@ ACTIVATIONS = {  # h(a) and h'(a)
     "gelu": (lambda a: a * normal(a), lambda a: normal(a) + a * density(a)),
     "silu": (lambda a: a * sigma(a), lambda a: sigma(a) + a * sigma(a) * (1 - sigma(a))),
     "exp": (exp, exp),
+    "sine": (sin, cos),
 }
+
+
+def huber(delta):
+    return (
+        lambda z, t: (z - t) ** 2 / 2 if abs((z - t).real) <= delta else delta * ((z - t) * sign(z - t) - delta / 2),
+        lambda z, t: z - t if abs((z - t).real) <= delta else delta * sign(z - t),
+    )
+
 
 LOSSES = {  # of one output z with target t: the value, and the slope to z
     "squared_error": (lambda z, t: (z - t) ** 2 / 2, lambda z, t: z - t),
@@ -83,10 +100,8 @@ LOSSES = {  # of one output z with target t: the value, and the slope to z
     "poisson": (lambda z, t: (t * log(t / z) if t else 0) - t + z, lambda z, t: 1 - t / z),
     "gamma": (lambda z, t: log(z / t) + t / z - 1, lambda z, t: 1 / z - t / (z * z)),
     "absolute_error": (lambda z, t: (z - t) * sign(z - t), lambda z, t: sign(z - t)),
-    "huber": (
-        lambda z, t: (z - t) ** 2 / 2 if abs((z - t).real) <= 1 else (z - t) * sign(z - t) - 0.5,
-        lambda z, t: z - t if abs((z - t).real) <= 1 else sign(z - t),
-    ),
+    "huber": huber(1.0),
+    "narrow_huber": huber(0.4),
     "log_cosh": (lambda z, t: log_cosh((z - t) * sign(z - t)), lambda z, t: tanh(z - t)),
 }
 
@@ -111,13 +126,17 @@ def quantiles(z):
     return q
 
 
-def pinball(z, t):
-    return sum((q - t) * (1 - level if q.real > t else -level) for q, level in zip(quantiles(z), LEVELS))
+def pinball(levels):
+    """Value and slopes, functions of z and t."""
 
+    def slopes(z, t):
+        own = [1 - level if q.real > t else -level for q, level in zip(quantiles(z), levels)]
+        return [sum(own[j:]) * (sigma(z[j]) if j else 1.0) for j in range(len(z))]
 
-def pinball_slopes(z, t):
-    own = [1 - level if q.real > t else -level for q, level in zip(quantiles(z), LEVELS)]
-    return [sum(own[j:]) * (sigma(z[j]) if j else 1.0) for j in range(len(z))]
+    def value(z, t):
+        return sum((q - t) * (1 - level if q.real > t else -level) for q, level in zip(quantiles(z), levels))
+
+    return value, slopes
 
 
 def normal_loss(z, t):
@@ -128,9 +147,21 @@ def normal_slopes(z, t):
     return [(z[0] - t) * exp(-z[1]), (1 - (t - z[0]) ** 2 * exp(-z[1])) / 2]
 
 
+def cauchy_loss(z, t):
+    """Of a Cauchy distribution, whose centre and logarithm of the width are two outputs; without log(pi)."""
+    return z[1] + log(1 + ((t - z[0]) * exp(-z[1])) ** 2)
+
+
+def cauchy_slopes(z, t):
+    u = (z[0] - t) * exp(-z[1])
+    return [2 * u * exp(-z[1]) / (1 + u * u), (1 - u * u) / (1 + u * u)]
+
+
 GROUPED = {  # of some outputs z with one target t: their number, the value, and the slopes
-    "quantile": (len(LEVELS), pinball, pinball_slopes),
+    "quantile": (len(LEVELS), *pinball(LEVELS)),
+    "one_quantile": (1, *pinball((0.7,))),
     "gaussian_nll": (2, normal_loss, normal_slopes),
+    "cauchy": (2, cauchy_loss, cauchy_slopes),
 }
 
 

@@ -11,6 +11,7 @@ JAX's own tanh and logistic have the slopes 1 - z^2 and z (1 - z), which lose al
 its kin the piece on the left counts.
 """
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import jax
@@ -68,6 +69,7 @@ ACTIVATIONS = {
     "gelu": lambda a: a * jax.scipy.special.erfc(-a / np.sqrt(2)) / 2,
     "silu": lambda a: a * logistic(a),
     "exp": jnp.exp,
+    "sine": jnp.sin,
     "softmax": lambda a: a,  # the outputs are coupled afterwards: they feed nothing
 }
 
@@ -78,8 +80,31 @@ def odds_against(a, exists):
     return jnp.where(others, jnp.exp(jnp.where(others, a - a[:, None], 0)), 0).sum(axis=1)
 
 
+# Terms of E_n, one for each output, as functions of what the loss reads there. `exists` says which are no padding; t
+# has a target for each output, or for each group of outputs.
+
+
 def squares(z, t, exists):
     return (z - t) ** 2 / 2
+
+
+def absolute_error(z, t, exists):
+    return magnitude(z - t)
+
+
+def huber(delta):
+    def terms(z, t, exists):
+        size = magnitude(z - t)
+        return jnp.where(size > delta, delta * (size - delta / 2), (z - t) ** 2 / 2)
+
+    return terms
+
+
+def log_cosh(z, t, exists):
+    """Near 0 by cosh^2 = 1 + sinh^2: the other form is there a difference of nearly equal numbers."""
+    size = magnitude(z - t)
+    near = jnp.log1p(jnp.sinh(jnp.where(size < 1, size, 0)) ** 2) / 2
+    return jnp.where(size < 1, near, size - np.log(2) + jnp.log1p(jnp.exp(-2 * size)))
 
 
 def binary_log_loss(a, t, exists):
@@ -94,16 +119,79 @@ def poisson(a, t, exists):
     return jax.scipy.special.xlogy(t, t) - t * a - t + jnp.exp(a)
 
 
-# Name and activation of the outputs: the terms of E_n, and whether they are functions of a, in place of z.
+def gamma(a, t, exists):
+    return a - jnp.log(jnp.where(exists, t, 1)) + t * jnp.exp(-a) - 1
+
+
+def grouped(size, group):
+    """The terms of a loss that reads so many numbers for each target: `group` is a function of these and the target."""
+
+    def terms(z, t, exists):
+        return jax.vmap(group)(z.reshape(-1, size), t[: len(z) // size]).ravel()
+
+    return terms
+
+
+def pinball(levels):
+    levels = np.array(levels)
+
+    def group(z, t):
+        excess = jnp.cumsum(jnp.concatenate([z[:1], softplus(z[1:])])) - t
+        return jnp.where(excess > 0, (1 - levels) * excess, -levels * excess)
+
+    return grouped(len(levels), group)
+
+
+def normal_loss(z, t):
+    return jnp.array([z[1], (t - z[0]) ** 2 * jnp.exp(-z[1])]) / 2
+
+
+def cauchy_loss(z, t):
+    return jnp.array([z[1], jnp.log1p(((t - z[0]) * jnp.exp(-z[1])) ** 2)])
+
+
+def no_curvature(z, t, exists, at):
+    """Of a loss that is linear in the predictions."""
+    return 0 * z
+
+
+def mean_normal_loss(z, t, exists, at):
+    """The mean of `normal_loss` over targets of the distribution that `at` says; at `at` its curvature is Fisher's."""
+    z, at = z.reshape(-1, 2), at.reshape(-1, 2)
+    mean_square = jnp.exp(at[:, 1]) + (at[:, 0] - z[:, 0]) ** 2
+    return jnp.stack([z[:, 1], mean_square * jnp.exp(-z[:, 1])], axis=1).ravel() / 2
+
+
+class Loss(NamedTuple):
+    """What is known of a loss."""
+
+    terms: Callable
+    reads_a: bool = False
+    curved: Callable | None = None  # what the Gauss-Newton matrix takes the second derivative of, if not of the terms
+
+
+# By name, and activation of the outputs.
 LOSSES = {
-    ("squared_error", "any"): (squares, False),
-    ("squared_error", "softmax"): (squares, False),
-    ("binary_log_loss", "logistic"): (binary_log_loss, True),
-    ("multinomial_log_loss", "softmax"): (multinomial_log_loss, True),
-    ("poisson", "exp"): (poisson, True),
+    ("squared_error", "any"): Loss(squares),
+    ("squared_error", "softmax"): Loss(squares),
+    ("binary_log_loss", "logistic"): Loss(binary_log_loss, True),
+    ("multinomial_log_loss", "softmax"): Loss(multinomial_log_loss, True),
+    ("poisson", "exp"): Loss(poisson, True),
+    ("gamma", "exp"): Loss(gamma, True),
+    ("absolute_error", "any"): Loss(absolute_error, curved=no_curvature),
+    ("huber", "any"): Loss(huber(1.0)),
+    ("narrow_huber", "any"): Loss(huber(0.4)),
+    ("log_cosh", "any"): Loss(log_cosh),
+    ("quantile", "any"): Loss(pinball((0.1, 0.5, 0.8)), curved=no_curvature),
+    ("one_quantile", "any"): Loss(pinball((0.7,)), curved=no_curvature),
+    ("gaussian_nll", "any"): Loss(grouped(2, normal_loss), curved=mean_normal_loss),
+    ("cauchy", "any"): Loss(grouped(2, cauchy_loss)),
 }
 COUPLED = jnp.array([activation == "softmax" for _, activation in LOSSES])
-READS_A = jnp.array([reads_a for _, reads_a in LOSSES.values()])
+READS_A = jnp.array([loss.reads_a for loss in LOSSES.values()])
+TERMS = [loss.terms for loss in LOSSES.values()]
+# The others take no notice of `at`.
+CURVED = [loss.curved or (lambda z, t, exists, at, terms=loss.terms: terms(z, t, exists)) for loss in LOSSES.values()]
 
 
 def forward(graph, w, x, shift):
@@ -132,8 +220,14 @@ def what_is_read(graph, w, x, shift):
 
 
 def loss_of(graph, read, t, s):
-    terms = jax.lax.switch(graph.loss, [function for function, _ in LOSSES.values()], read, t, graph.exists)
-    return s * jnp.where(graph.exists, terms, 0).sum()
+    read = jnp.where(graph.exists, read, 0)
+    return s * jnp.where(graph.exists, jax.lax.switch(graph.loss, TERMS, read, t, graph.exists), 0).sum()
+
+
+def curved_loss_of(graph, read, t, s, at):
+    """What the Gauss-Newton matrix takes the second derivative of, at `at`."""
+    read, at = jnp.where(graph.exists, read, 0), jnp.where(graph.exists, at, 0)
+    return s * jnp.where(graph.exists, jax.lax.switch(graph.loss, CURVED, read, t, graph.exists, at), 0).sum()
 
 
 def error(graph, w, x, shift, t, s):
@@ -174,7 +268,8 @@ def differentiate(graph, w, X, y, s, directions):
         return jax.vmap(lambda x, shift, t, s: error(graph, w, x, shift, t, s))(X, shifts, y, s).sum()
 
     def loss_curvature(graph, w, x, shift, t, s):
-        return jax.hessian(loss_of, argnums=1)(graph, what_is_read(graph, w, x, shift), t, s)
+        read = what_is_read(graph, w, x, shift)
+        return jax.hessian(curved_loss_of, argnums=1)(graph, read, t, s, read)
 
     value, gradient = jax.value_and_grad(total)(w)
     raw, out = samples(outputs)

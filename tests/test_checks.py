@@ -7,7 +7,7 @@ import scipy.sparse as sp
 from numpy.testing import assert_array_equal
 from problems import make
 
-from bpnet import Network, Topology, check_gradient, check_hessian, check_jacobian
+from bpnet import Layer, Network, Topology, check_gradient, check_hessian, check_jacobian
 
 
 @pytest.mark.parametrize("n_directions", [None, 5])
@@ -93,6 +93,14 @@ def test_hessian_of_a_large_network_is_checked_along_random_directions(rng):
 def test_inputs_large_and_small_are_moved_by_what_suits_them():
     net = Network(Topology.layered([2, 3, 1], "softplus"), random_state=0)
     assert check_jacobian(net, np.array([[1e4, 1e-6], [-2e3, 0]])) < 1e-7
+
+
+@pytest.mark.parametrize("n_directions", [None, 3])
+def test_network_without_parameters_passes(n_directions):
+    unheard = Layer(1, "tanh", ("input",), mask={"input": np.zeros((2, 1), bool)}, bias=False)
+    net = Network(Topology(2, [unheard]))
+    for check in (check_gradient, check_hessian):
+        assert check(net, np.eye(2), np.ones(2), n_directions=n_directions) == 0
 
 
 def test_derivatives_of_zero_are_no_error():

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
 from problems import CATALOGUE, GRAPHS, LOSSES, assert_near, make, random_problems, random_units
 
-from bpnet import Network, Topology
+from bpnet import Layer, Network, Topology
 from bpnet._core.curvature_products import products
 from bpnet._core.data import Data
 from bpnet._core.plan import Workspace
@@ -23,6 +23,12 @@ SAME = {np.dtype(np.float64): 1e-11, np.dtype(np.float32): 2e-4}
 @pytest.fixture(params=CATALOGUE.values(), ids=CATALOGUE.keys(), scope="module")
 def problem(request):
     return make(*request.param)
+
+
+@pytest.fixture
+def bare():
+    """A network whose one unit hears nothing and has no bias."""
+    return Network(Topology(2, [Layer(1, "tanh", ("input",), mask={"input": np.zeros((2, 1), bool)}, bias=False)]))
 
 
 def directions_for(problem, n=2):
@@ -170,6 +176,19 @@ def test_no_samples_have_no_curvature(dtype):
 def test_impossible_directions_are_refused(method, error, message, v):
     with pytest.raises(error, match=message):
         getattr(Network(Topology.layered([3, 2])), method)(np.ones((4, 3)), np.ones((4, 2)), v)
+
+
+@pytest.mark.parametrize("method", ["hessian_product", "gauss_newton_product"])
+def test_network_without_parameters_has_empty_products(method, bare):
+    for v in (np.zeros(0), np.zeros((3, 0))):
+        assert getattr(bare, method)(np.eye(2), np.ones(2), v).shape == v.shape
+
+
+@pytest.mark.parametrize("kind", ["hessian", "gauss_newton"])
+def test_network_without_parameters_has_an_empty_operator(kind, bare):
+    operator = bare.hessian_operator(np.eye(2), np.ones(2), kind=kind)
+    assert operator.shape == (0, 0) and operator.matvec(np.zeros(0)).shape == (0,)
+    assert operator.matmat(np.zeros((0, 3))).shape == (0, 3)
 
 
 def test_the_core_refuses_directions_that_do_not_fit():

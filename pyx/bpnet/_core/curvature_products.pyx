@@ -52,7 +52,7 @@ def products(
     out = (np.empty if data.n_rows else np.zeros)(directions.shape, data.dtype)
     ws = Workspace(plan, data.dtype, data.n_rows, data.gathers(False), second_order=True)
     reading = RAW if reads_raw else OUTPUT
-    if not len(directions):
+    if not out.size:
         return out
     if data.dtype == np.float32:
         _products[float](plan, loss, reading, w, data, ws, directions, not gauss_newton, out)

@@ -131,7 +131,7 @@ cdef bint _outputs(
     """False, and `out` incomplete, where an input is not finite."""
     cdef Py_ssize_t start = 0, n_rows = out.shape[0], n_inputs = plan.n_inputs
     cdef const Py_ssize_t* rows = &order[0] if order is not None and n_rows else NULL
-    cdef const floating* weights = &w[0]
+    cdef const floating* weights = &w[0] if w.shape[0] else NULL   # a network may have none
     cdef int n
     cdef double until
     cdef Chunk chunk
@@ -155,8 +155,8 @@ cdef double _value_and_gradient(
     Plan plan, Loss loss, Reading reading, const floating[::1] w, Data data, Workspace ws, floating[::1] g
 ) except? -1:
     cdef Py_ssize_t start = 0
-    cdef const floating* weights = &w[0]
-    cdef floating* sums = &g[0] if g is not None else NULL
+    cdef const floating* weights = &w[0] if w.shape[0] else NULL   # a network may have none
+    cdef floating* sums = &g[0] if g is not None and g.shape[0] else NULL
     cdef int n, p
     cdef double until, total = 0
     cdef Chunk chunk
@@ -183,7 +183,7 @@ cdef int _deltas(
     Plan plan, Loss loss, Reading reading, const floating[::1] w, Data data, Workspace ws, floating[:, ::1] out
 ) except -1:
     cdef Py_ssize_t start = 0
-    cdef const floating* weights = &w[0]
+    cdef const floating* weights = &w[0] if w.shape[0] else NULL   # a network may have none
     cdef const floating* delta = <const floating*> ws.delta
     cdef int n, l
     cdef Chunk chunk
@@ -206,7 +206,7 @@ cdef int _signals(
     Plan plan, const floating[::1] w, Data data, Workspace ws, floating[:, ::1] z, floating[:, ::1] slope
 ) except -1:
     cdef Py_ssize_t start = 0
-    cdef const floating* weights = &w[0]
+    cdef const floating* weights = &w[0] if w.shape[0] else NULL   # a network may have none
     cdef int n, l
     cdef Chunk chunk
     while start < data.n_rows:

@@ -4,30 +4,28 @@
     BPNET_DATA=folder python benchmarks/tabular.py --json results/tabular.jsonl
 
 The folder holds data sets as NAME.npz and a `load.py` whose `load(name)` gives arrays X and y, the index arrays train
-and test, the task and the positions of categorical columns. Without it, and with --quick, scikit-learn's own small sets
-are taken. All are full size; on sets of at most 5000 rows scores and times are means over three seeds. All but the trees
-see columns that are scaled and one-hot encoded alike, and standardised targets; the trees get the categories declared.
-One thread; times are of a whole fit, columns included. A fit that is in the file already is not repeated, so a run
-may be interrupted.
+and test, the task and the positions of categorical columns. With --quick scikit-learn's own small sets are taken. All
+are full size; on sets of at most 5000 rows scores and times are means over three seeds. All but the trees see columns
+that are scaled and one-hot encoded alike, and standardised targets; the trees get the categories declared. One thread;
+times are of a whole fit, columns included. A fit that is in the file already is not repeated, so a run may be
+interrupted.
 """
 
 import argparse
 import importlib.util
 import json
 import os
-import sys
 import time
 import warnings
 from functools import partial
 from pathlib import Path
 
 import numpy as np
-from sklearn import datasets
+from sklearn import datasets, neural_network
 from sklearn.compose import TransformedTargetRegressor
 from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 from sklearn.metrics import log_loss
 from sklearn.model_selection import train_test_split
-from sklearn.neural_network import MLPClassifier, MLPRegressor
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from tabular_table import print_tables
@@ -48,7 +46,7 @@ SEEDS, SMALL = 3, 5000
 def main():
     """Fit what is not in the file yet, and print the tables."""
     parser = argparse.ArgumentParser(description=__doc__.split(":")[0])
-    parser.add_argument("--sets", nargs="+", metavar="NAME", help="default: all of the folder but the largest two")
+    parser.add_argument("--sets", nargs="+", metavar="NAME", help="default: the 14 of docs/guide/tabular.md")
     parser.add_argument("--methods", nargs="+", choices=METHODS, default=METHODS, metavar="NAME")
     parser.add_argument("--json", type=Path, help="file that gets a line for each fit")
     parser.add_argument("--quick", action="store_true", help="a few rows and epochs, to see that all of it runs")
@@ -56,7 +54,9 @@ def main():
     folder = None if asked.quick else os.environ.get("BPNET_DATA")
     if not (folder or asked.quick):
         parser.error("set BPNET_DATA to the folder of the data sets, or try --quick")
-    done = [json.loads(line) for line in asked.json.read_text().splitlines()] if asked.json and asked.json.exists() else []
+    done = []
+    if asked.json and asked.json.exists():
+        done = [json.loads(line) for line in asked.json.read_text(encoding="utf-8").splitlines()]
     for name in asked.sets or (BUNDLED if asked.quick else SETS):
         data = bundled(name) if asked.quick else load(folder, name)
         for seed in range(SEEDS if len(data["train"]) <= SMALL and not asked.quick else 1):
@@ -65,7 +65,7 @@ def main():
                     continue
                 done.append({"set": name, "method": method, "seed": seed, **measure(method, data, seed, asked.quick)})
                 if asked.json:
-                    with asked.json.open("a") as file:
+                    with asked.json.open("a", encoding="utf-8") as file:
                         file.write(json.dumps(done[-1]) + "\n")
     print_tables(done, METHODS)
 
@@ -117,7 +117,7 @@ def make(method, regression, categorical, n_features, seed, few):
         kind = bpnet.TabularMLPRegressor if regression else bpnet.TabularMLPClassifier
         n_estimators = 1 if method == "preset, 1 net" else 5
         return kind(n_estimators, categorical_features=categorical, random_state=seed, **few)
-    home = bpnet if method == "bpnet MLP" else sys.modules[__name__]
+    home = bpnet if method == "bpnet MLP" else neural_network
     net = partial(home.MLPRegressor if regression else home.MLPClassifier, **few)
     if method.startswith("5 x"):
         one = partial(prepared, net, regression, categorical, n_features)

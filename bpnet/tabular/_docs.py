@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """The parts that the docstrings of the two presets share."""
 
-SUMMARY = """Numeric columns are standardised, categorical ones one-hot encoded, missing values noted and filled in. Each
-    net is trained by Adam with a cosine schedule on all rows but one fold and keeps the parameters of its best epoch on
-    that fold, by the loss; so no row is lost to validation, and no parameter has to be tuned before it works.
+SUMMARY = """Numeric columns are standardised, categorical ones one-hot encoded, missing values noted and filled in.
+    Each net is trained by Adam with a cosine schedule on all rows but one fold and keeps the parameters of its best
+    epoch on that fold, by the loss; so no row is lost to validation, and no parameter has to be tuned before it works.
     ``docs/guide/tabular.md`` shows how well it does."""
 
 PARAMETERS = """n_estimators : int, default=5
@@ -15,12 +15,12 @@ PARAMETERS = """n_estimators : int, default=5
         Of the hidden units; any name that `Layer` knows.
     dropout : float or array-like of float, default={dropout}
         Probability with which a hidden output is left out of a step; one for each hidden layer, or one for all.
-    learning_rate_init : float, default=0.005
+    learning_rate_init : float, default=0.008
         Learning rate at the start; it falls to 0 along half a cosine.
-    max_iter : int, default=64
+    max_iter : int, default=32
         Epochs of each net.
     batch_size : int or 'auto', default='auto'
-        Rows a step. 'auto' is the power of two that is nearest to n_samples / 30, from 16 to 256.
+        Rows a step. 'auto' is the power of two that is nearest to n_samples / 60, from 16 to 64.
     categorical_features : 'from_dtype', array-like of str, int or bool, or None, default='from_dtype'
         Columns of categories, by name, position or mask. 'from_dtype' takes the columns of a DataFrame that hold
         strings, categories, booleans or objects, and none of an array.
@@ -39,6 +39,8 @@ ATTRIBUTES = """estimators_ : list
     folds_ : ndarray of shape (n_samples,)
         The fold of each row, in the order of the rows (those of weight 0 left out): net k was judged on fold k. -1 for
         the only row of a class, which every net has learnt from.
+    n_iter_ : int
+        Epochs of a net.
     n_features_in_ : int
     feature_names_in_ : ndarray of str
         Only where X had names for all its columns."""

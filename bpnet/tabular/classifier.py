@@ -59,8 +59,8 @@ class TabularMLPClassifier(ClassifierMixin, BaseTabularMLP):
         hidden_layer_sizes=(128, 128),
         activation="silu",
         dropout=0.15,
-        learning_rate_init=0.005,
-        max_iter=64,
+        learning_rate_init=0.008,
+        max_iter=32,
         batch_size="auto",
         categorical_features="from_dtype",
         n_jobs=None,
@@ -137,5 +137,5 @@ class TabularMLPClassifier(ClassifierMixin, BaseTabularMLP):
         """Class numbers, twice: as targets and for even folds."""
         self.classes_, y = np.unique(y, return_inverse=True)
         if len(self.classes_) == 1:
-            raise ValueError(f"expected at least two classes in y, got one class: {self.classes_[0]!r}")
+            raise ValueError(f"expected at least two classes in y, got one class: {self.classes_.tolist()}")
         return y, y

@@ -47,7 +47,7 @@ def make_preprocessor(numeric, categorical):
 
 
 def as_objects(X):
-    """Columns as objects, all that is missing as None: the encoder knows neither pandas' NA nor two kinds of missing."""
+    """Columns as objects, all that is missing as None: the encoder knows of one kind of missing alone."""
     if is_frame(X):
         return X.astype(object).where(X.notna(), None).to_numpy(dtype=object)
     X = np.array(X, dtype=object)

@@ -62,8 +62,8 @@ class TabularMLPRegressor(RegressorMixin, BaseTabularMLP):
         hidden_layer_sizes=(128, 128),
         activation="relu",
         dropout=0.0,
-        learning_rate_init=0.005,
-        max_iter=64,
+        learning_rate_init=0.008,
+        max_iter=32,
         batch_size="auto",
         categorical_features="from_dtype",
         n_jobs=None,
@@ -97,6 +97,7 @@ class TabularMLPRegressor(RegressorMixin, BaseTabularMLP):
         low, high = self.target_range_
         outputs = [net.predict(X).reshape(len(X), -1).astype(np.float64) for net in self.estimators_]
         y = np.mean([np.clip(self.target_scaler_.inverse_transform(z), low, high) for z in outputs], axis=0)
+        y = np.clip(y, low, high)  # the mean of equal numbers may round beyond them
         return y[:, 0] if y.shape[1] == 1 else y
 
     def _check_y(self, y):
@@ -107,7 +108,7 @@ class TabularMLPRegressor(RegressorMixin, BaseTabularMLP):
 
     def _encode(self, y, sample_weight):
         """Standardised targets; folds are dealt without a look at them."""
-        self.target_scaler_ = StandardScaler().fit(y, sample_weight=sample_weight)
+        self.target_scaler_ = StandardScaler().set_output(transform="default").fit(y, sample_weight=sample_weight)
         self.target_range_ = np.array([y.min(axis=0), y.max(axis=0)])
         y = self.target_scaler_.transform(y).astype(np.float32)
         return y[:, 0] if y.shape[1] == 1 else y, None

@@ -360,9 +360,9 @@ def test_verbose_says_how_each_net_did(capsys):
     assert capsys.readouterr().out == ""
 
 
-def test_batches_are_a_sixtieth_of_the_rows_in_powers_of_two():
-    sizes = [TabularMLPRegressor()._resolve_batch_size(n) for n in (10, 960, 1400, 2000, 8000, 10**6)]
-    assert sizes == [16, 16, 32, 32, 64, 64]
+def test_batches_are_a_ninetieth_of_the_rows_in_powers_of_two():
+    sizes = [TabularMLPRegressor()._resolve_batch_size(n) for n in (10, 1440, 2100, 2900, 8000, 10**6)]
+    assert sizes == [16, 16, 32, 32, 64, 128]
 
 
 # scikit-learn's own checks. Those of weights cannot hold: folds and batches are dealt to rows, however heavy.

@@ -20,7 +20,7 @@ PARAMETERS = """n_estimators : int, default=5
     max_iter : int, default=32
         Epochs of each net.
     batch_size : int or 'auto', default='auto'
-        Rows a step. 'auto' is the power of two that is nearest to n_samples / 60, from 16 to 64.
+        Rows a step. 'auto' is the power of two that is nearest to n_samples / 90, from 16 to 128.
     categorical_features : 'from_dtype', array-like of str, int or bool, or None, default='from_dtype'
         Columns of categories, by name, position or mask. 'from_dtype' takes the columns of a DataFrame that hold
         strings, categories, booleans or objects, and none of an array.

@@ -142,8 +142,8 @@ class BaseTabularMLP(BaseEstimator):
     def _resolve_batch_size(self, n_samples):
         """A ninetieth of the rows, as the nearest power of two from 16 to 128.
 
-        The number of steps decides more than that of epochs: 32 epochs of these do as well as 64 with a thirtieth of the
-        rows and up to 256, at half the cost. Smaller ones than 16 leave the processor idle.
+        The number of steps decides more than that of epochs: 32 epochs of these do as well as 64 with a thirtieth of
+        the rows and up to 256, at half the cost. Smaller ones than 16 leave the processor idle.
         """
         if self.batch_size != "auto":
             return self.batch_size

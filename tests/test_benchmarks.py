@@ -155,3 +155,28 @@ def test_four_methods_agree_on_every_kind_of_net():
         exact, columns, mixed, differences, *deviations = map(float, line.split()[-7:])
         assert exact == mixed == differences == 0 and columns < 1e-14
         assert deviations[0] < 1e-14 and deviations[1] < 1e-8 and deviations[2] < 1e-5
+
+
+def test_presets_for_tables_are_measured_and_a_fit_in_the_file_is_not_repeated(tmp_path):
+    history = tmp_path / "fits.jsonl"
+    options = ["tabular.py", "--quick", "--sets", "wine", "diabetes", "--json", history]
+    output = run(*options)
+    records = [json.loads(line) for line in history.read_text(encoding="utf-8").splitlines()]
+    methods = ["sklearn MLP", "5 x sklearn MLP", "bpnet MLP", "preset, 1 net", "preset", "HGB"]
+    assert [(each["set"], each["method"]) for each in records] == [
+        (name, method) for name in ("wine", "diabetes") for method in methods
+    ]
+    assert {"log_loss", "accuracy", "seconds", "seed"} <= set(records[0])
+    assert {"rmse", "seconds", "rows"} <= set(records[-1])
+    heads = [line.split("|")[1].strip() for line in output.splitlines() if methods[0] in line]
+    assert heads == ["log-loss", "accuracy", "RMSE", "seconds to fit", "over all sets"]
+    assert run(*options) == output
+    assert len(history.read_text(encoding="utf-8").splitlines()) == len(records)
+
+
+def test_ratios_of_scores_are_geometric_means_and_equal_scores_share_a_rank():
+    code = "import numpy as np, tabular_table as t; print(t.summarise(np.array([[1, 2, 2], [4, 2, 2.0]]), min))"
+    assert run("-c", code) == (
+        "{'against the first': ['+0.0%', '+0.0%', '+0.0%'], 'better than the first': ['0 of 2', '1 of 2', '1 of 2'], "
+        "'mean rank': ['2.00', '2.00', '2.00']}\n"
+    )

@@ -1,0 +1,169 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""What the two presets share: prepare the columns, train a few nets, each judged on rows of its own."""
+
+from copy import copy
+from numbers import Integral, Real
+
+import numpy as np
+from joblib import Parallel, delayed
+from sklearn.base import BaseEstimator, _fit_context
+from sklearn.utils import check_consistent_length, check_random_state
+from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
+
+from bpnet.layers import Layer
+from bpnet.tabular.columns import is_frame, make_preprocessor, split_columns
+from bpnet.tabular.folds import deal
+
+
+class BaseTabularMLP(BaseEstimator):
+    """Base of the presets; parameters and attributes stand in the subclasses."""
+
+    _parameter_constraints: dict = {
+        "n_estimators": [Interval(Integral, 1, None, closed="left")],
+        "hidden_layer_sizes": ["array-like", Interval(Integral, 1, None, closed="left")],
+        "activation": [str],
+        "dropout": [Interval(Real, 0, 1, closed="left"), "array-like"],
+        "learning_rate_init": [Interval(Real, 0, None, closed="neither")],
+        "max_iter": [Interval(Integral, 1, None, closed="left")],
+        "batch_size": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
+        "categorical_features": [StrOptions({"from_dtype"}), "array-like", None],
+        "n_jobs": [Integral, None],
+        "random_state": ["random_state"],
+        "verbose": ["verbose"],
+    }
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X, y, sample_weight=None):
+        """Fit the columns' transformers and the nets.
+
+        Nothing of an earlier fit is lost if this one fails.
+
+        Parameters
+        ----------
+        X : DataFrame or array-like of shape (n_samples, n_features)
+            NaN, None and pandas' NA are missing values.
+        y : array-like of shape (n_samples,)
+            A regressor's may have the shape (n_samples, n_outputs).
+        sample_weight : array-like of shape (n_samples,), default=None
+            At least 0; rows of weight 0 are left out. Weights count in the nets' losses and in the validation, not in
+            the scaling of the columns.
+
+        Returns
+        -------
+        self : object
+        """
+        draft = copy(self)
+        draft._fit(X, y, sample_weight)
+        self.__dict__ = draft.__dict__
+        return self
+
+    def _fit(self, X, y, sample_weight):
+        X, y, sample_weight = self._validate(X, y, sample_weight)
+        self.preprocessor_ = make_preprocessor(*split_columns(X, self.categorical_features))
+        with np.errstate(invalid="ignore"):  # the mean of a column without any number
+            X = np.ascontiguousarray(self.preprocessor_.fit_transform(X), np.float32)
+        y, classes = self._encode(y, sample_weight)
+        random_state = check_random_state(self.random_state)
+        self.folds_ = deal(self.n_estimators, len(X), random_state, classes)
+        # Drawn here and not by the nets, so that no net depends on when another one is trained.
+        seeds = random_state.randint(np.iinfo(np.int32).max, size=self.n_estimators)
+        # The core works without the GIL: threads share the rows, processes would copy them.
+        self.estimators_ = Parallel(n_jobs=self.n_jobs, prefer="threads")(
+            delayed(self._train)(k, int(seed), X, y, sample_weight) for k, seed in enumerate(seeds)
+        )
+        self.n_iter_ = max(net.n_iter_ for net in self.estimators_)
+
+    def _validate(self, X, y, sample_weight):
+        """Arguments of `fit`, checked; rows of weight 0 are gone."""
+        X, y = self._check(X, y=y), self._check_y(y)
+        check_consistent_length(X, y)
+        if sample_weight is not None:
+            sample_weight = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
+            counted = np.flatnonzero(sample_weight)
+            X, y, sample_weight = X.iloc[counted] if is_frame(X) else X[counted], y[counted], sample_weight[counted]
+        if len(y) < max(2, self.n_estimators):
+            found = "1 sample" if len(y) == 1 else f"{len(y)} samples"
+            raise ValueError(
+                f"expected a row for each of {self.n_estimators} nets, and two at least, got {found}"
+                + (" of a weight above 0" if sample_weight is not None else "")
+            )
+        return X, y, sample_weight
+
+    def _check(self, X, **fitting):
+        """X as a DataFrame or an array; with y, where that is to be fitted to, even if it is None."""
+        checks: dict
+        if is_frame(X):
+            checks = {"skip_check_array": True}
+        else:
+            # What is declared to be categories may be strings, and what is not will be converted by the scaler.
+            declared = self.categorical_features is not None and not isinstance(self.categorical_features, str)
+            checks = {"dtype": None if declared else (np.float64, np.float32), "ensure_all_finite": "allow-nan"}
+            if fitting:
+                checks["multi_output"] = True  # what y has to be beyond that the estimators know
+        checked = validate_data(self, X, **fitting, reset=bool(fitting), **checks)
+        X = checked[0] if fitting else checked
+        if is_frame(X):
+            _refuse_empty(X)
+        return X
+
+    def _train(self, k, seed, X, y, sample_weight):
+        """Net k: its best epoch on fold k."""
+        judged = self.folds_ == k
+        train, held_out = np.flatnonzero(~judged), np.flatnonzero(judged)
+        sizes = self.hidden_layer_sizes
+        sizes = sizes if hasattr(sizes, "__iter__") else [sizes]
+        net = self._net_class(
+            topology=[Layer(size, self.activation) for size in sizes],
+            solver="adam",
+            alpha=0.0,
+            dropout=self.dropout,
+            learning_rate="cosine",
+            learning_rate_init=self.learning_rate_init,
+            batch_size=min(self._resolve_batch_size(len(y)), len(train)),
+            max_iter=self.max_iter,
+            # No patience: the schedule lowers the rate to 0, and the best epoch is kept whenever it was.
+            early_stopping=True,
+            scoring="loss",
+            tol=0.0,
+            n_iter_no_change=np.inf,
+            random_state=seed,
+        )
+        weights = (None, None) if sample_weight is None else (sample_weight[train], sample_weight[held_out])
+        net.fit(X[train], y[train], weights[0], X_val=X[held_out], y_val=y[held_out], sample_weight_val=weights[1])
+        if self.verbose:
+            best = int(np.nanargmin(net.validation_loss_curve_))
+            print(
+                f"Net {k + 1} of {self.n_estimators}: best epoch {best + 1} of {net.n_iter_}, "
+                f"validation loss = {net.validation_loss_curve_[best]:.8f}"
+            )
+        return net
+
+    def _resolve_batch_size(self, n_samples):
+        """A ninetieth of the rows, as the nearest power of two from 16 to 128.
+
+        The number of steps decides more than that of epochs: 32 epochs of these do as well as 64 with a thirtieth of
+        the rows and up to 256, at half the cost. Smaller ones than 16 leave the processor idle.
+        """
+        if self.batch_size != "auto":
+            return self.batch_size
+        return int(2 ** np.clip(np.round(np.log2(n_samples / 90)), 4, 7))
+
+    def _prepare(self, X):
+        """X of a prediction as the nets read it."""
+        check_is_fitted(self, "estimators_")
+        return np.ascontiguousarray(self.preprocessor_.transform(self._check(X)), np.float32)
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.allow_nan = True
+        return tags
+
+
+def _refuse_empty(X):
+    """Raise for a DataFrame without rows or columns, in scikit-learn's words for arrays."""
+    if 0 in X.shape:
+        raise ValueError(
+            f"Found array with {X.shape[0]} sample(s) and {X.shape[1]} feature(s) (shape={X.shape}) while a minimum of "
+            "1 is required."
+        )

@@ -1,0 +1,141 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Preset for the classes of a table's rows."""
+
+import numpy as np
+from scipy.special import logsumexp
+from sklearn.base import ClassifierMixin
+from sklearn.utils.multiclass import check_classification_targets, type_of_target
+from sklearn.utils.validation import column_or_1d
+
+from bpnet.estimators.classifier import MLPClassifier
+from bpnet.tabular._base import BaseTabularMLP
+from bpnet.tabular._docs import share_docs
+
+
+@share_docs(activation="silu", dropout="0.15")
+class TabularMLPClassifier(ClassifierMixin, BaseTabularMLP):
+    """Classifier for tables as they come: prepared columns, and the average of several nets.
+
+    {SUMMARY}
+
+    Probabilities are averaged.
+
+    Parameters
+    ----------
+    {PARAMETERS}
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (n_classes,)
+        Class labels.
+    {ATTRIBUTES}
+
+    See Also
+    --------
+    TabularMLPRegressor : The same for numbers.
+    MLPClassifier : One net, with all of its parameters.
+
+    Notes
+    -----
+    {NOTES}
+
+    Examples
+    --------
+    >>> from bpnet import TabularMLPClassifier
+    >>> from sklearn.datasets import load_wine
+    >>> X, y = load_wine(return_X_y=True)
+    >>> X[::7, 3] = float("nan")
+    >>> model = TabularMLPClassifier(random_state=0).fit(X[::2], y[::2])
+    >>> model.score(X[1::2], y[1::2]) > 0.9
+    True
+    """
+
+    _net_class = MLPClassifier
+
+    def __init__(
+        self,
+        n_estimators=5,
+        *,
+        hidden_layer_sizes=(128, 128),
+        activation="silu",
+        dropout=0.15,
+        learning_rate_init=0.008,
+        max_iter=32,
+        batch_size="auto",
+        categorical_features="from_dtype",
+        n_jobs=None,
+        random_state=None,
+        verbose=False,
+    ):
+        self.n_estimators = n_estimators
+        self.hidden_layer_sizes = hidden_layer_sizes
+        self.activation = activation
+        self.dropout = dropout
+        self.learning_rate_init = learning_rate_init
+        self.max_iter = max_iter
+        self.batch_size = batch_size
+        self.categorical_features = categorical_features
+        self.n_jobs = n_jobs
+        self.random_state = random_state
+        self.verbose = verbose
+
+    def predict(self, X):
+        """The class of the largest average probability.
+
+        Parameters
+        ----------
+        X : DataFrame or array-like of shape (n_samples, n_features)
+
+        Returns
+        -------
+        ndarray of shape (n_samples,)
+        """
+        probabilities = self.predict_proba(X)
+        return self.classes_[probabilities.argmax(axis=1)]
+
+    def predict_proba(self, X):
+        """Probability of each class, in the order of `classes_`: the mean over the nets.
+
+        Parameters
+        ----------
+        X : DataFrame or array-like of shape (n_samples, n_features)
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_classes)
+        """
+        X = self._prepare(X)
+        probabilities = np.mean([net.predict_proba(X) for net in self.estimators_], axis=0, dtype=np.float64)
+        return probabilities / probabilities.sum(axis=1, keepdims=True)  # those of a net sum to 1 in float32 only
+
+    def predict_log_proba(self, X):
+        """Logarithm of `predict_proba`, finite also where a probability rounds to 0.
+
+        Parameters
+        ----------
+        X : DataFrame or array-like of shape (n_samples, n_features)
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_classes)
+        """
+        X = self._prepare(X)
+        logarithms = np.array([net.predict_log_proba(X) for net in self.estimators_], np.float64)
+        return logsumexp(logarithms, axis=0) - np.log(len(self.estimators_))
+
+    def _check_y(self, y):
+        if type_of_target(y, input_name="y", raise_unknown=True).startswith("multilabel"):
+            raise ValueError(
+                f"{type(self).__name__} takes one label a row, got a matrix of shape {np.shape(y)}: for several labels "
+                "a row there is MLPClassifier"
+            )
+        y = column_or_1d(y, warn=True)
+        check_classification_targets(y)
+        return y
+
+    def _encode(self, y, sample_weight):
+        """Class numbers, twice: as targets and for even folds."""
+        self.classes_, y = np.unique(y, return_inverse=True)
+        if len(self.classes_) == 1:
+            raise ValueError(f"expected at least two classes in y, got one class: {self.classes_.tolist()}")
+        return y, y

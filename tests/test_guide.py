@@ -14,6 +14,7 @@ EXTRAS = {
     "callbacks": ["sklearn.callback", "pandas"],
     "deployment": ["skl2onnx", "skops"],
     "looking_inside": ["matplotlib"],
+    "tabular": ["pandas"],
 }
 
 

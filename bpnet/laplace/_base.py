@@ -140,8 +140,9 @@ class BaseLaplace(MetaEstimatorMixin, BaseEstimator):
             self.feature_names_in_ = self.estimator_.feature_names_in_
 
     def _linearised(self, X):
-        """For each chunk of rows: what the loss reads (m, K), and whitened Jacobians (m, K, r), B B' their covariance
-        in units of the noise variance.
+        """What the loss reads, (m, K), and whitened Jacobians B, (m, K, r), of each chunk of rows.
+
+        B B' are covariances in units of the noise variance.
         """
         check_is_fitted(self)
         estimator = self.estimator_

@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Precisions by the evidence: an ascent that fits the network anew for each it tries, and keeps the best.
+"""Precisions by the evidence: a walk that fits the network anew for each it tries, keeps the best, and ends on decline.
 
-MacKay's update, alpha = gamma v / |weights|^2, is a fixed point of the evidence with the log-determinant of the
-posterior held; repeated, it walks past the maximum, the effective parameters growing towards all there are. Here the
-update gives a direction alone. A step along it counts where the evidence at the new minimum is larger; else it is
-turned round and halved.
+Two stages. Down: one alpha for all, from so strong a prior that nothing is learned, by factors of 4, each fit from the
+minimum before. On: from the best of these along MacKay's update, alpha = gamma v / |weights|^2, group by group. That is
+a fixed point of the evidence with the log-determinant of the posterior held; repeated as it stands it walks past the
+maximum, the effective parameters growing towards all there are. Here it only proposes, as the way down does: what is
+kept is the fit of the largest evidence, and a stage ends when some in turn have not been better.
 """
 
 import numpy as np
@@ -15,13 +16,20 @@ from bpnet.laplace._posterior import approximate
 from bpnet.objective import Objective
 
 #: Times the units that a weight comes from: then each unit's sum varies little at the start, and the data have to ask
-#: for more. Much more and the network falls to the constant function, which it does not leave.
+#: for more.
 _START = 3.0
 
-#: Most that log alpha moves in one fit: minima far apart have little to do with each other.
-_STRIDE = np.log(4.0)
+#: Factor between the alphas on the way down, and most that an alpha changes in a step of the second stage: minima far
+#: apart have little to do with each other.
+_STRIDE = 4.0
 
-#: Gain, in nats, below which it ends: a tenth of a nat tells no two models apart.
+#: Fits in turn without gain before a stage ends. There are valleys: where the first units come to life, say.
+_PATIENCE = 4
+
+#: Weights that use less than this of a parameter have fallen to the constant function; what begins there stays there.
+_ALIVE = 0.5
+
+#: Gain, in nats, that counts: a tenth tells no two models apart.
 _GAIN = 0.1
 
 #: Iterations of L-BFGS for each fit, and its tolerance as a share of the objective: below what the evidence can tell.
@@ -38,24 +46,38 @@ def ascend(task, net, max_refits):
     ----------
     task : Task
     net : Network
-        Of float64; its parameters are where the ascent begins, and end as those returned.
+        Of float64; its parameters are where the fits begin, and in the end those returned.
     max_refits : int
     """
-    alphas = np.full(task.number.max(initial=0) + 1, _START * _mean_fan_in(net.topology) * _unit(task))
-    best, best_w = _fit(task, net, net.parameters, alphas)
-    curve, stride = [best.evidence], 1.0
-    while len(curve) < max_refits and abs(stride) > 1 / 20:
-        step = np.clip(np.log(best.suggestion / best.alphas), -_STRIDE, _STRIDE)
-        alphas = best.alphas * np.exp(stride * step)
-        trial, w = _fit(task, net, best_w, alphas)
-        curve.append(trial.evidence)
-        gain = trial.evidence - best.evidence
+    start, curve = net.parameters.copy(), []
+    n_groups = task.number.max(initial=0) + 1
+    alphas = np.full(n_groups, _START * _mean_fan_in(net.topology) * _unit(task))
+
+    def down(alphas, fit, w):
+        is_dead = fit is not None and fit.used[task.number[task.places] >= 0].sum() < _ALIVE
+        return alphas / _STRIDE, start if is_dead else w
+
+    def on(alphas, fit, w):
+        step = 0 if fit is None else np.log(fit.suggestion / alphas)
+        return alphas * np.exp(np.clip(step, -np.log(_STRIDE), np.log(_STRIDE))), w
+
+    best = _walk(task, net, max_refits, curve, alphas, start, down)
+    fit, w = _walk(task, net, max_refits, curve, *on(best[0].alphas, *best), on, best)
+    net.parameters = w
+    return fit, w, curve
+
+
+def _walk(task, net, max_refits, curve, alphas, w, advance, best=(None, None)):
+    """Fit and advance until some fits in turn have not been better than the best, which is returned."""
+    since = 0
+    while len(curve) < max_refits and since < _PATIENCE:
+        fit, w = _fit(task, net, w, alphas, curve)
+        gain = np.inf if best[0] is None else curve[-1] - best[0].evidence
+        since = 0 if gain > _GAIN else since + 1
         if gain > 0:
-            best, best_w = trial, w
-        if gain < _GAIN:
-            stride *= -0.5
-    net.parameters = best_w
-    return best, best_w, curve
+            best = fit, w
+        alphas, w = advance(alphas, fit, w)
+    return best
 
 
 def minimum(task, net, w, alphas):
@@ -74,10 +96,20 @@ def minimum(task, net, w, alphas):
     return w
 
 
-def _fit(task, net, w, alphas):
-    """The approximation around the minimum for these alphas, and the minimum."""
+def _fit(task, net, w, alphas, curve):
+    """The approximation around the minimum for these alphas, and the minimum; the evidence is added to the curve.
+
+    None with evidence -inf where the prior is so weak that no noise is left, or the posterior is singular.
+    """
     net.parameters = w = minimum(task, net, w, alphas)
-    return approximate(task, net, alphas), w
+    try:
+        fit = approximate(task, net, alphas)
+    except ValueError:
+        if not curve:  # the strongest prior
+            raise
+        fit = None
+    curve.append(-np.inf if fit is None else fit.evidence)
+    return fit, w
 
 
 def _unit(task):

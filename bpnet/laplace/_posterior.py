@@ -9,6 +9,9 @@ from scipy.linalg import LinAlgError
 
 from bpnet.laplace import _prior, _structures
 
+#: Least noise variance: residuals of 0 would make the density infinite.
+_TINY = np.finfo(np.float64).tiny
+
 
 @dataclass(frozen=True)
 class Task:
@@ -67,8 +70,11 @@ def approximate(task, net, alphas):
 
         -M / v - N / 2 log(2 pi v) + 1/2 sum_i log d_i - 1/2 log det(J' L J + D)
 
-    N the numbers observed. The powers of v in the prior's and the posterior's determinant cancel. For a log-loss v is
-    1 and the second term is missing. Source: MacKay, Neural Computation 4 (1992); Bishop (2006), section 5.7.
+    N the numbers observed. The powers of v in the prior's and the posterior's determinant cancel, so 2 M / N is the v
+    that makes it largest; it is taken where the noise is not given, for else alphas far off would be judged by a noise
+    that does not fit them. For a log-loss v is 1 and the second term is missing.
+
+    Source: MacKay, Neural Computation 4 (1992); Bishop, Pattern Recognition and Machine Learning (2006), section 5.7.
     """
     prior, places, w = _prior.precisions(task.number, alphas), task.places, net.parameters
     try:
@@ -83,9 +89,11 @@ def approximate(task, net, alphas):
     error = net.loss(task.X, task.y, task.weight)
     penalty = np.where(task.number >= 0, prior, 0) @ w**2
     noise = _noise(task, error, penalty, used.sum())
-    evidence = -(error + held.sum() / 2) / noise + np.log(prior[places]).sum() / 2 - posterior.log_det / 2
+    cost = error + held.sum() / 2
+    v = max(2 * cost / task.total, _TINY) if task.noise is None else task.noise
+    evidence = -cost / v + np.log(prior[places]).sum() / 2 - posterior.log_det / 2
     if task.normal:
-        evidence -= task.total / 2 * np.log(2 * np.pi * noise)
+        evidence -= task.total / 2 * np.log(2 * np.pi * v)
     suggestion = _fixed_point(task, used, w, noise, alphas)
     return Laplace(posterior, np.asarray(alphas), noise, float(evidence), used, suggestion)
 
@@ -98,10 +106,8 @@ def _noise(task, error, penalty, n_used):
     """
     if task.noise is not None:
         return task.noise
-    # Residuals of 0 would make the density infinite.
-    tiny = np.finfo(np.float64).tiny
     if task.structure != "full":
-        return max((2 * error + penalty) / task.total, tiny)
+        return max((2 * error + penalty) / task.total, _TINY)
     left = task.total - n_used
     # A proper posterior uses less than it was given; what is left may round to nothing.
     if left <= 1e-10 * task.total:
@@ -109,7 +115,7 @@ def _noise(task, error, penalty, n_used):
             f"{n_used:.1f} effective parameters leave nothing of {task.total:g} targets to estimate the noise from: "
             "expected a larger alpha, or noise as a number"
         )
-    return max(2 * error / left, tiny)
+    return max(2 * error / left, _TINY)
 
 
 def _fixed_point(task, used, w, noise, alphas):

@@ -58,11 +58,12 @@ def diagonal(net, X, y, sample_weight, places):
 
 
 def kronecker(net, X, y, sample_weight):
-    """For each layer the sums of z z' over its sources, 1 for the bias among them, and of g' L g, g the derivatives of
-    what the loss reads to the layer's weighted sums; the former divided by sum_n s_n.
+    """Two matrices for each layer, of its sources and of its units.
 
-    Their Kronecker product stands for the layer's block of J' L J: a mean of products is taken for the product of means
-    (Martens and Grosse, ICML 2015; for the Gauss-Newton matrix Botev et al., ICML 2017).
+    Means over rows of z z', z the sources, 1 for the bias among them; and sums of g' L g, g the derivatives of what the
+    loss reads to the layer's weighted sums. Their Kronecker product stands for the layer's block of J' L J: a mean of
+    products is taken for the product of means (Martens and Grosse, ICML 2015; for the Gauss-Newton matrix Botev et al.,
+    ICML 2017).
     """
     layers, sums = net.topology.layers, None
     weight = np.ones(X.shape[0]) if sample_weight is None else sample_weight
@@ -72,7 +73,11 @@ def kronecker(net, X, y, sample_weight):
             g, lg = (_to_sums(net, k, z, derivative) for derivative in (J, weighed))
             n_units = layers[k].n_units
             parts.append([(z * weight[rows, None]).T @ z, g.reshape(-1, n_units).T @ lg.reshape(-1, n_units)])
-        sums = parts if sums is None else [[p + q for p, q in zip(*pair)] for pair in zip(sums, parts, strict=True)]
+        sums = (
+            parts
+            if sums is None
+            else [[p + q for p, q in zip(*pair, strict=True)] for pair in zip(sums, parts, strict=True)]
+        )
     return [(A / weight.sum(), (G + G.T) / 2) for A, G in sums]
 
 
@@ -86,7 +91,8 @@ def sources_of(net, X):
         at += layer.n_units
     ones = np.ones((len(z), 1))
     return [
-        np.hstack([*(columns[source] for source in layer.sources), *[ones] * layer.bias]) for layer in net.topology.layers
+        np.hstack([*(columns[source] for source in layer.sources), *[ones] * layer.bias])
+        for layer in net.topology.layers
     ]
 
 

@@ -2,7 +2,8 @@
 """Posterior covariances (J' L J + D)^-1, D the precisions of the prior, in four structures.
 
 Each tells the log-determinant of its matrix, the variance of each parameter, and `whiten`: rows J to rows B with
-B B' = J (J' L J + D)^-1 J'. From those comes all that is predicted: B B' is a covariance, B times normal numbers a draw.
+B B' = J (J' L J + D)^-1 J'. From those comes all that is predicted: B B' is a covariance, B times normal numbers are a
+draw.
 """
 
 import numpy as np
@@ -100,7 +101,9 @@ def check(topology, structure, frozen, places, max_memory):
     """
     if structure == "kronecker":
         if frozen is not None:
-            raise ValueError("structure='kronecker' is that of whole layers: expected frozen=None, or another structure")
+            raise ValueError(
+                "structure='kronecker' is that of whole layers: expected frozen=None, or another structure"
+            )
         if any(topology._form.cells(k) is not None for k in range(len(topology.layers))):
             raise ValueError(
                 "structure='kronecker' needs layers without missing connections; 'full', 'last_layer' and 'diagonal' "

@@ -48,9 +48,9 @@ class LaplaceRegressor(RegressorMixin, BaseLaplace):
     Notes
     -----
     With G the Gauss-Newton matrix of the sum of losses and D the precisions of the prior, in units of the noise, the
-    posterior of the parameters is normal around the fitted ones with covariance ``noise_ * (G + D)^-1``; the network is
-    taken to be linear in its parameters there, so the model's variance of an output is ``noise_ * J (G + D)^-1 J'``, J
-    its derivatives to the parameters. Fit: O(n_samples W^2 + W^3) for 'full', O(n_samples W) for 'diagonal'; predictions
+    posterior of the parameters is normal around the fitted ones with covariance ``noise_ * (G + D)^-1``. The network is
+    taken to be linear in its parameters there: the model's variance of an output is ``noise_ * J (G + D)^-1 J'``, J its
+    derivatives to the parameters. Fit: O(n_samples W^2 + W^3) for 'full', O(n_samples W) for 'diagonal'; predictions
     with uncertainty O(W^2) and O(W) for each row and target.
 
     References

@@ -49,7 +49,8 @@ def ascend(task, net, max_refits):
         Of float64; its parameters are where the fits begin, and in the end those returned.
     max_refits : int
     """
-    start, curve = net.parameters.copy(), []
+    start = net.parameters.copy()
+    curve: list[float] = []
     n_groups = task.number.max(initial=0) + 1
     alphas = np.full(n_groups, _START * _mean_fan_in(net.topology) * _unit(task))
 
@@ -62,7 +63,8 @@ def ascend(task, net, max_refits):
         return alphas * np.exp(np.clip(step, -np.log(_STRIDE), np.log(_STRIDE))), w
 
     best = _walk(task, net, max_refits, curve, alphas, start, down)
-    fit, w = _walk(task, net, max_refits, curve, *on(best[0].alphas, *best), on, best)
+    alphas, w = on(best[0].alphas, *best)
+    fit, w = _walk(task, net, max_refits, curve, alphas, w, on, best)
     net.parameters = w
     return fit, w, curve
 

@@ -65,7 +65,8 @@ def kronecker(net, X, y, sample_weight):
     products is taken for the product of means (Martens and Grosse, ICML 2015; for the Gauss-Newton matrix Botev et al.,
     ICML 2017).
     """
-    layers, sums = net.topology.layers, None
+    layers = net.topology.layers
+    sums: list = [[0.0, 0.0] for _ in layers]
     weight = np.ones(X.shape[0]) if sample_weight is None else sample_weight
     for rows, J, weighed in weighed_jacobians(net, X, y, sample_weight):
         parts = []
@@ -73,11 +74,7 @@ def kronecker(net, X, y, sample_weight):
             g, lg = (_to_sums(net, k, z, derivative) for derivative in (J, weighed))
             n_units = layers[k].n_units
             parts.append([(z * weight[rows, None]).T @ z, g.reshape(-1, n_units).T @ lg.reshape(-1, n_units)])
-        sums = (
-            parts
-            if sums is None
-            else [[p + q for p, q in zip(*pair, strict=True)] for pair in zip(sums, parts, strict=True)]
-        )
+        sums = [[p + q for p, q in zip(*pair, strict=True)] for pair in zip(sums, parts, strict=True)]
     return [(A / weight.sum(), (G + G.T) / 2) for A, G in sums]
 
 

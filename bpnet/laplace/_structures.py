@@ -88,7 +88,8 @@ class Kronecker:
         return np.concatenate([(V**2 @ (1 / scale) @ (U**2).T).ravel() for _, _, V, U, scale in self.layers])
 
 
-CLASSES = {"full": Full, "last_layer": Full, "kronecker": Kronecker, "diagonal": Diagonal}
+#: Name of a structure -> its class.
+CLASSES: dict[str, type] = {"full": Full, "last_layer": Full, "kronecker": Kronecker, "diagonal": Diagonal}
 
 
 def check(topology, structure, frozen, places, max_memory):

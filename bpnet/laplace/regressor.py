@@ -65,7 +65,8 @@ class LaplaceRegressor(RegressorMixin, BaseLaplace):
     >>> from bpnet import LaplaceRegressor, MLPRegressor
     >>> X = np.linspace(-2, 2, 40)[:, None]
     >>> y = np.sin(3 * X[:, 0]) + 0.1 * np.cos(40 * X[:, 0])
-    >>> net = MLPRegressor(hidden_layer_sizes=10, activation="tanh", solver="lbfgs", alpha=0.01, random_state=0)
+    >>> net = MLPRegressor(hidden_layer_sizes=10, activation="tanh", solver="lbfgs", alpha=0.01, max_iter=5000,
+    ...                    random_state=0)
     >>> model = LaplaceRegressor(net).fit(X, y)
     >>> mean, std = model.predict([[0.0], [4.0]], return_std=True)
     >>> bool(std[0] < std[1])
@@ -140,7 +141,7 @@ class LaplaceRegressor(RegressorMixin, BaseLaplace):
         ndarray of shape (n_samples, 2) or (n_samples, n_targets, 2)
             Lower and upper ends.
         """
-        if not (isinstance(coverage, Real) and 0 < coverage < 1):
+        if not (isinstance(coverage, float) and 0 < coverage < 1):
             raise ValueError(f"expected a coverage between 0 and 1, got {coverage!r}")
         y, std = self.predict(X, return_std=True, include_noise=include_noise)
         reach = ndtri((1 + coverage) / 2).astype(y.dtype) * std

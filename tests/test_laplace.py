@@ -156,12 +156,13 @@ def test_evidence_of_a_classifier_approaches_the_integral_as_rows_grow(rng):
     assert errors[1] < errors[0] / 10 and errors[1] < 0.005
 
 
-def test_a_weight_counts_like_repetition(wave):
+@pytest.mark.parametrize("structure", STRUCTURES)
+def test_a_weight_counts_like_repetition(wave, structure):
     X, y = wave
     s = np.arange(len(X)) % 3
-    net = MLPRegressor(**NET)
-    ours = LaplaceRegressor(net).fit(X, y, s)
-    theirs = LaplaceRegressor(FrozenEstimator(ours.estimator_)).fit(np.repeat(X, s, axis=0), np.repeat(y, s, axis=0))
+    net = FrozenEstimator(MLPRegressor(**NET).fit(X, y, s))
+    ours = LaplaceRegressor(net, structure=structure).fit(X, y, s)
+    theirs = LaplaceRegressor(net, structure=structure).fit(np.repeat(X, s, axis=0), np.repeat(y, s, axis=0))
     for name in ("noise_", "log_marginal_likelihood_", "n_effective_parameters_"):
         assert_allclose(getattr(ours, name), getattr(theirs, name), rtol=1e-10)
 

@@ -7,6 +7,8 @@ from importlib import import_module
 _HOME = {
     "Activation": "bpnet.activations",
     "DeltaDisplay": "bpnet.displays",
+    "LaplaceClassifier": "bpnet.laplace",
+    "LaplaceRegressor": "bpnet.laplace",
     "Layer": "bpnet.layers",
     "LossCurveDisplay": "bpnet.displays",
     "MLPClassifier": "bpnet.estimators.classifier",
@@ -30,11 +32,13 @@ _HOME = {
 }
 
 # Modules that are reached as `bpnet.name` without an import of their own.
-_MODULES = ("callbacks", "diagnostics", "displays", "initializers", "losses", "schedules")
+_MODULES = ("callbacks", "diagnostics", "displays", "initializers", "laplace", "losses", "schedules")
 
 __all__ = [
     "Activation",
     "DeltaDisplay",
+    "LaplaceClassifier",
+    "LaplaceRegressor",
     "Layer",
     "LossCurveDisplay",
     "MLPClassifier",

@@ -1,0 +1,162 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""What both wrappers share: fit the estimator, or take it as it is, then put a posterior around its parameters."""
+
+import warnings
+from copy import copy
+from numbers import Integral, Real
+
+import numpy as np
+from sklearn.base import BaseEstimator, MetaEstimatorMixin, _fit_context, clone
+from sklearn.frozen import FrozenEstimator
+from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
+from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
+
+from bpnet._threads import one_blas_thread
+from bpnet.laplace import _evidence, _prior, _rows, _structures
+from bpnet.laplace._posterior import Task, approximate
+
+#: Effective parameters beyond this share of the targets: the linearisation, and what the evidence says, is in doubt.
+_MANY = 0.3
+
+
+class BaseLaplace(MetaEstimatorMixin, BaseEstimator):
+    """Base of the wrappers; parameters and attributes stand in the subclasses."""
+
+    _parameter_constraints: dict = {
+        "estimator": [HasMethods(["fit", "predict"]), None],
+        "structure": [StrOptions(set(_structures.STRUCTURES))],
+        "alpha": [Interval(Real, 0, None, closed="neither"), StrOptions({"evidence"}), None],
+        "groups": [StrOptions(set(_prior.GROUPS))],
+        "max_refits": [Interval(Integral, 1, None, closed="left")],
+        "max_memory": [Interval(Real, 0, None, closed="neither")],
+    }
+
+    @_fit_context(prefer_skip_nested_validation=False)
+    def fit(self, X, y, sample_weight=None):
+        """Fit the estimator, unless it is frozen, and put the posterior around its parameters.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+            Of a frozen estimator the data that it was fitted to.
+        sample_weight : array-like of shape (n_samples,), default=None
+            A row of weight s counts like s rows.
+
+        Returns
+        -------
+        self : object
+        """
+        draft = copy(self)
+        draft._fit(X, y, sample_weight)
+        self.__dict__ = draft.__dict__
+        return self
+
+    def _fit(self, X, y, sample_weight):
+        given = self._default() if self.estimator is None else self.estimator
+        by_evidence = isinstance(self.alpha, str)
+        estimator = self._fitted(given, X, y, sample_weight)
+        self._check(estimator)
+        network = _rows.in_float64(estimator.network_)
+        topology = network.topology
+        places = _prior.moving(topology, estimator.frozen, self.structure)
+        _structures.check(topology, self.structure, estimator.frozen, places, self.max_memory)
+        X, y, weight = self._data(estimator, X, y, sample_weight)
+        number = _prior.groups_of(topology, self.groups if by_evidence else "one")
+        normal, noise = self._noise_of(estimator)
+        task = Task(X, y, weight, number, places, self.structure, normal, noise)
+        with one_blas_thread():
+            if by_evidence:
+                fit, network = self._by_evidence(task, estimator, network, given)
+            else:
+                fit = approximate(task, network, np.array([self._alpha(estimator, X.shape[0])]))
+        self.estimator_ = estimator
+        self._report(task, fit, one_alpha=number.max(initial=0) == 0)
+
+    def _by_evidence(self, task, estimator, network, given):
+        """Ascend the evidence; the estimator, which is no longer the user's, gets the parameters found."""
+        if self.structure == "last_layer":
+            raise ValueError("alpha='evidence' is that of all layers: expected a structure other than 'last_layer'")
+        if isinstance(given, FrozenEstimator):
+            raise ValueError("alpha='evidence' fits the network anew: expected an estimator that is not frozen")
+        fit, w, self.evidence_curve_ = _evidence.ascend(task, network, int(self.max_refits))
+        estimator.network_.parameters = w
+        share = fit.used.sum() / task.total
+        if share > _MANY:
+            warnings.warn(
+                f"{fit.used.sum():.0f} effective parameters are {share:.0%} of {task.total:g} targets: above "
+                f"{_MANY:.0%} neither the evidence nor the error bars are to be relied on; smaller networks have fewer",
+                stacklevel=4,
+            )
+        return fit, network
+
+    def _fitted(self, given, X, y, sample_weight):
+        """The estimator, fitted, and stripped of what froze it."""
+        if isinstance(given, FrozenEstimator):
+            check_is_fitted(given)
+            return given.estimator
+        if not isinstance(given, self._kind()):
+            raise TypeError(
+                f"expected an {self._kind().__name__} as estimator, perhaps in a FrozenEstimator, got {given!r}"
+            )
+        estimator = clone(given)
+        return estimator.fit(X, y) if sample_weight is None else estimator.fit(X, y, sample_weight)
+
+    def _check(self, estimator):
+        """Raise ValueError where the fitted estimator has no such posterior."""
+        if not isinstance(estimator, self._kind()):
+            raise TypeError(f"expected an {self._kind().__name__} as estimator, got {estimator!r}")
+        if self.alpha is None and (estimator.alpha_l1 or estimator.weight_decay or not estimator.alpha):
+            raise ValueError(
+                "alpha=None takes the estimator's penalty for the prior: expected alpha > 0, alpha_l1=0 and "
+                f"weight_decay=0, got {estimator.alpha}, {estimator.alpha_l1} and {estimator.weight_decay}; or alpha "
+                "as a number"
+            )
+
+    def _alpha(self, estimator, n_samples):
+        return _prior.effective_alpha(estimator, n_samples) if self.alpha is None else float(self.alpha)
+
+    def _data(self, estimator, X, y, sample_weight):
+        """Rows, targets as a matrix and weights, all of float64, as the fit saw them."""
+        X = validate_data(
+            estimator, X, accept_sparse="csr", dtype=(np.float64, np.float32), order="C", reset=False
+        ).astype(np.float64, copy=False)
+        weight = sample_weight
+        if weight is not None:
+            weight = _check_sample_weight(weight, X, dtype=np.float64, ensure_non_negative=True)
+        y, weight = self._targets(estimator, y, weight)
+        if len(y) != X.shape[0]:
+            raise ValueError(f"expected as many targets as rows, {X.shape[0]}, got {len(y)}")
+        return X, y, weight
+
+    def _report(self, task, fit, one_alpha):
+        self._laplace = fit
+        self.alpha_ = float(fit.alphas[0]) if one_alpha else fit.alphas
+        self.log_marginal_likelihood_ = fit.evidence
+        self.n_effective_parameters_ = float(fit.used.sum())
+        self.n_features_in_ = self.estimator_.n_features_in_
+        self.__dict__.pop("feature_names_in_", None)
+        if hasattr(self.estimator_, "feature_names_in_"):
+            self.feature_names_in_ = self.estimator_.feature_names_in_
+
+    def _linearised(self, X):
+        """What the loss reads, (m, K), and whitened Jacobians B, (m, K, r), of each chunk of rows.
+
+        B B' are covariances in units of the noise variance.
+        """
+        check_is_fitted(self)
+        estimator = self.estimator_
+        X = validate_data(estimator, X, accept_sparse="csr", dtype=(np.float64, np.float32), order="C", reset=False)
+        net = _rows.in_float64(estimator.network_)
+        with one_blas_thread():
+            for rows in _rows.chunks(net, X.shape[0]):
+                some = X[rows]
+                J = net.parameter_jacobian(some, "raw" if net._reads_raw else "output")
+                read = net.predict_raw(some) if net._reads_raw else net.predict(some)
+                B = self._laplace.posterior.whiten(J.reshape(-1, J.shape[2]))
+                yield read, B.reshape(*J.shape[:2], -1)
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        return tags

@@ -1,0 +1,47 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The parts that the docstrings of both wrappers share."""
+
+PARAMETERS = """structure : {'full', 'last_layer', 'kronecker', 'diagonal'}, default='full'
+        Of the covariance of the parameters: all of it; that of the last layer alone, all others taken as known; for
+        each layer a Kronecker product of a matrix of its sources and one of its units, layers independent; or variances
+        alone. Memory 16 W^2 bytes, W the number of parameters (of the last layer's); some 24 (sources^2 + units^2) for
+        each layer; 16 W.
+    alpha : float or 'evidence', default=None
+        Precision of the prior of the weights, as the estimator's `alpha`: the fit minimises the sum of losses plus
+        alpha / 2 |weights|^2. None is the estimator's own, for 'sgd', 'adam' and 'rmsprop' times the batches per
+        epoch, because each of them subtracts the whole penalty. A number changes the posterior and leaves the fit as it
+        is. 'evidence' fits the network for the alpha that makes the data most probable, see the guide.
+    groups : {'one', 'layer', 'input'}, default='one'
+        Weights that share an alpha where it is chosen by the evidence: all; those of a layer; or those out of an
+        input, the other layers having one each: 'input' tells which inputs matter.
+    max_refits : int, default=30
+        Most fits of the network in search of the evidence's maximum.
+    max_memory : float, default=4.0
+        Most GiB that the posterior may take; more is a MemoryError before anything is computed."""
+
+ATTRIBUTES = """estimator_ : {KIND}
+        The fitted estimator.
+    alpha_ : float or ndarray of shape (n_groups,)
+        Precision of the prior of the weights, in the unit of the estimator's `alpha`. Of several groups that of each:
+        layers in their order, after the inputs where those are groups.
+    n_effective_parameters_ : float
+        How many the data determine: gamma, the sum of 1 - prior precision times posterior variance.
+    log_marginal_likelihood_ : float
+        Laplace's approximation of the logarithm of the evidence. Biases have a prior too weak to matter, so compare
+        networks with the same number of biases.
+    evidence_curve_ : list of float
+        Only of alpha='evidence': that of each fit in turn, those that were turned down too.
+    n_features_in_ : int
+    feature_names_in_ : ndarray of str
+        Only where X had names for all its columns."""
+
+
+def share_docs(kind):
+    """Class decorator: fill {PARAMETERS} and {ATTRIBUTES} into the docstring."""
+
+    def fill(cls):
+        attributes = ATTRIBUTES.replace("{KIND}", kind)
+        cls.__doc__ = cls.__doc__.replace("{PARAMETERS}", PARAMETERS).replace("{ATTRIBUTES}", attributes)
+        return cls
+
+    return fill

@@ -7,7 +7,7 @@ import numpy as np
 
 from bpnet._core.shuffling import shuffle_rows
 from bpnet._threads import one_blas_thread
-from bpnet.training import run_epoch
+from bpnet.training import RULES, run_epoch
 
 #: Share of the past in the moving average of the losses: some twenty batches count.
 MEMORY = 0.95
@@ -77,8 +77,8 @@ def find_learning_rate(
     from sklearn.base import clone
     from sklearn.utils import check_random_state
 
-    if estimator.solver == "lbfgs":
-        raise ValueError("expected a solver with a learning rate, 'sgd' or 'adam', got 'lbfgs'")
+    if estimator.solver not in RULES:
+        raise ValueError(f"expected a solver with a learning rate, 'sgd' or 'adam', got {estimator.solver!r}")
     if not 0 < min_rate < max_rate or n_steps < 10:
         raise ValueError(
             f"expected 0 < min_rate < max_rate and n_steps of at least 10, got {min_rate}, {max_rate} and {n_steps}"

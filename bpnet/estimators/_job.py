@@ -12,6 +12,7 @@ from bpnet._validation import as_csr
 from bpnet.estimators._monitor import Monitor
 from bpnet.estimators._standing import Standing, checksum
 from bpnet.estimators._validation_set import Given
+from bpnet.training import RULES
 
 
 class Job(NamedTuple):
@@ -41,7 +42,7 @@ class Job(NamedTuple):
             raise ValueError("expected a row with a weight above 0, but class_weight makes all of them 0")
         if self.resumed is None:
             return
-        if estimator.solver == "lbfgs" or self.incremental:
+        if estimator.solver not in RULES or self.incremental:
             raise ValueError("a checkpoint goes on with fit and solver 'sgd' or 'adam'")
         if self.resumed.checksum != self.checksum():
             raise ValueError("the checkpoint belongs to a training with other data: expected X, y, sample_weight and "

@@ -22,15 +22,15 @@ def fit_starts(estimator, job, start):
     """
     random_state, n_more = job.random_state(estimator), estimator.n_restarts - 1
     if not n_more:
-        return _fit_one(estimator, job, random_state, start)[1]
+        return _train(*_begin(estimator, job, random_state, start))[1]
     _check(estimator, job)
     # A copy, for the first start is to go on as if it were alone.
     seeds = deepcopy(random_state).randint(2**31 - 1, size=n_more)
-    starts = [(copy(estimator), seed) for seed in (random_state, *map(int, seeds))]
+    starts = [_begin(copy(estimator), job, seed, start) for seed in (random_state, *map(int, seeds))]
     if effective_n_jobs(estimator.n_jobs) == 1:
-        fits = _in_turn(starts, job, start)
+        fits = _in_turn(starts)
     else:
-        fits = Parallel(estimator.n_jobs)(delayed(_fit_one)(draft, job, seed, start) for draft, seed in starts)
+        fits = Parallel(estimator.n_jobs)(delayed(_train)(*begun) for begun in starts)
     losses = [draft.loss_ for draft, _ in fits]
     judged = [-draft.best_validation_score_ for draft, _ in fits] if estimator.early_stopping and job.given else losses
     best, outcome = fits[int(np.argmin(np.where(np.isnan(judged), np.inf, judged)))]
@@ -38,25 +38,29 @@ def fit_starts(estimator, job, start):
     return outcome
 
 
-def _in_turn(starts, job, start):
+def _in_turn(starts):
     """One after the other; Ctrl-C ends the one that runs, and none is begun after it."""
     fits = []
-    for draft, seed in starts:
-        fits.append(_fit_one(draft, job, seed, start))
+    for begun in starts:
+        fits.append(_train(*begun))
         if fits[-1][1].interrupted:
             break
     return fits
 
 
-def _fit_one(estimator, job, seed, start):
-    """The estimator, fitted from one start, and the outcome."""
+def _begin(estimator, job, seed, start):
+    """What `_train` takes: the estimator with a network at its start, which it keeps on its way to a worker."""
     random_state = check_random_state(seed)
     network = estimator._build(job.X, job.y, random_state, job.goes_on)
     set_start(network, *start)
-    with one_blas_thread():
-        outcome = fit(estimator, network, job, random_state)
     estimator.network_ = network
-    return estimator, outcome
+    return estimator, job, random_state
+
+
+def _train(estimator, job, random_state):
+    """The estimator, fitted, and the outcome."""
+    with one_blas_thread():
+        return estimator, fit(estimator, estimator.network_, job, random_state)
 
 
 def _check(estimator, job):

@@ -54,13 +54,13 @@ def _descend(search, size, shrink, grow, least, most):
     value, gradient = search.start()
     sizes, steps, before, value_before = np.full(len(x), size), np.zeros(len(x)), np.zeros(len(x)), np.inf
     while True:
-        product = gradient * before
+        product = np.sign(gradient) * before
         turned = product < 0
         sizes = np.where(product > 0, np.minimum(sizes * grow, most), sizes)
         sizes = np.where(turned, np.maximum(sizes * shrink, least), sizes)
         back = -steps if value > value_before else 0.0
         steps = np.where(turned, back, -np.sign(gradient) * sizes)
         x = x + steps
-        before, value_before = np.where(turned, 0.0, gradient), value
+        before, value_before = np.where(turned, 0.0, np.sign(gradient)), value
         value, gradient = search.evaluate(x)
         search.judge(x, value)

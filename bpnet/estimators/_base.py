@@ -23,8 +23,8 @@ from bpnet.estimators._html import ShowsNetwork
 from bpnet.estimators._job import Job
 from bpnet.estimators._options import check_solver_options, make_rule, make_schedule
 from bpnet.estimators._pickles import PickledByFormat
-from bpnet.estimators._sklearn_callbacks import CallbackSupportMixin, begin_tasks
 from bpnet.estimators._restarts import fit_starts
+from bpnet.estimators._sklearn_callbacks import CallbackSupportMixin, begin_tasks
 from bpnet.estimators._topology import bind
 from bpnet.estimators._validation_set import check_given
 from bpnet.network import Network

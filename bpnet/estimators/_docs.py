@@ -35,8 +35,8 @@ default='constant'
         Of the starting weights, the order of the rows and the validation split. The same integer gives the same fit,
         to the bit.
     tol : float, default=1e-4
-        Improvement of the loss (or validation score) that counts; for 'lbfgs', 'lm', 'newton-cg', 'trust-ncg', 'scg' and
-        'rprop+' the largest component of the gradient at which they end.
+        Improvement of the loss (or validation score) that counts; for 'lbfgs', 'lm', 'newton-cg', 'trust-ncg', 'scg'
+        and 'rprop+' the largest component of the gradient at which they end.
     verbose : bool or int, default=False
         Print the loss of each iteration.
     warm_start : bool, default=False

@@ -36,8 +36,9 @@ def fit(estimator, network, job, random_state):
 
 
 def fit_full_batch(estimator, network, job, random_state):
-    """All rows at once. Early stopping goes by a given validation set only: without one it is ignored, as by lbfgs in
-    scikit-learn.
+    """All rows at once.
+
+    Early stopping goes by a given validation set only: without one it is ignored, as by lbfgs in scikit-learn.
     """
     solver = SOLVERS[estimator.solver]
     objective = _objective(estimator, network, job, solver.derivatives)

@@ -3,6 +3,7 @@
 
 import warnings
 from time import monotonic
+from typing import Any
 
 import numpy as np
 from scipy.optimize import OptimizeResult
@@ -66,7 +67,7 @@ class Search:
         self._verbose, self._loss_scale, self._watch, self._until = verbose, loss_scale, watch, until
         self._loss_curve = [] if loss_curve is None else loss_curve
         self._value, self._n_iter, self._n_evaluations, self._n_products = np.nan, 0, 0, 0
-        self._last = (None, np.nan, None)
+        self._last: Any = (None, None)  # where the objective was computed last, and its gradient
 
     def evaluate(self, x):
         """Value and gradient at x."""
@@ -76,7 +77,7 @@ class Search:
             raise _Ended(1, "STOP: TOTAL NO. OF F,G EVALUATIONS EXCEEDS LIMIT")
         self._n_evaluations += 1
         value, gradient = self._function(x)
-        self._last = (x.copy(), value, gradient)
+        self._last = (x.copy(), gradient)
         return value, gradient
 
     def product(self, x, v):
@@ -189,5 +190,5 @@ class Search:
 
     def _gradient_there(self):
         """Gradient at the last iterate."""
-        x, _, gradient = self._last
+        x, gradient = self._last
         return gradient if np.array_equal(x, self.x) else self._function(self.x)[1]

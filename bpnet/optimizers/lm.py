@@ -81,9 +81,11 @@ class Nielsen:
         self.mu, self._factor = mu, 2.0
 
     def succeeded(self, ratio):
+        """After a step whose decrease was so many times the one foreseen."""
         self.mu, self._factor = self.mu * max(1 / 3, 1 - (2 * min(ratio, 1.0) - 1) ** 3), 2.0
 
     def failed(self):
+        """After an attempt that decreased nothing."""
         self.mu, self._factor = self.mu * self._factor, 2 * self._factor
 
 
@@ -94,10 +96,12 @@ class Tenfold:
         self.mu, self._up, self._down = mu, mu_inc, mu_dec
 
     def succeeded(self, ratio):
+        """After a step whose decrease was so many times the one foreseen."""
         # Below the smallest normal numbers it could not rise again.
         self.mu = max(self.mu * self._down, 1e-100)
 
     def failed(self):
+        """After an attempt that decreased nothing."""
         self.mu *= self._up
 
 

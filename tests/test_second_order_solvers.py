@@ -147,7 +147,7 @@ def test_every_network_comes_down(name, solver):
 def test_under_a_strong_penalty_all_find_the_minimum_that_bfgs_finds(loss, solver):
     objective = objective_of(problem := make("two branches", "tanh", loss, weighted=True, n_samples=20), 20.0)
     expected = scipy.optimize.minimize(objective.value_and_gradient, problem.w, jac=True, options={"gtol": 1e-7})
-    result = solve(solver, objective, problem.w, ftol=-1.0 if solver != "rprop+" else -np.inf, tol=1e-5)
+    result = solve(solver, objective, problem.w, tol=1e-5, max_iter=500)
     # Biases have no penalty, and some run off to infinity along a slope that fades: hence not more digits.
     assert result.loss == pytest.approx(expected.fun, rel=3e-5)
 

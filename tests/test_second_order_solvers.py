@@ -134,6 +134,10 @@ def test_every_network_comes_down(name, solver):
     result = solve(solver, objective, problem.w, max_iter=8, loss_curve=curve)
     start = objective.value_and_gradient(problem.w)[0]
     assert result.loss == pytest.approx(objective.value_and_gradient(result.x)[0], rel=1e-12)
+    if result.status == 3:
+        # SciPy's Newton-CG gives up where biases have no curvature at all, and says so.
+        assert solver == "newton-cg" and ALL_LOSSES[CATALOGUE[name][2]][1] in ("absolute_error", "quantile")
+        return
     if solver == "rprop+":
         # Steps of .1 for each weight, whatever the gradient, may rise before they come down.
         assert min(curve) < start

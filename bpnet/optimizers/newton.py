@@ -91,10 +91,12 @@ def _minimise(objective, w, method, options, more):
         search.start()
         # SciPy ends by itself only where its line search fails.
         most = np.iinfo(np.int32).max
-        result = minimize(
-            search.evaluate, search.x, method=method, jac=True, hessp=search.product, callback=ended,
-            options={**options, "maxiter": most},
-        )  # fmt: skip
+        # Where there is next to no curvature its steps overflow, and its line search finds out.
+        with np.errstate(over="ignore", invalid="ignore"):
+            result = minimize(
+                search.evaluate, search.x, method=method, jac=True, hessp=search.product, callback=ended,
+                options={**options, "maxiter": most},
+            )  # fmt: skip
         search.finish(result)
 
     return search.run(minimise)

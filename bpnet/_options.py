@@ -25,10 +25,10 @@ _REASONS = {
 
 
 def check_options(rule, dropout=0.0, input_dropout=0.0, weight_decay=0.0, max_gradient_norm=None, plan=None):
-    """Raise ValueError for what makes no sense together with a rule, or L-BFGS; `plan` is a planned schedule."""
+    """Raise ValueError for what makes no sense together with a rule or solver; `plan` is a planned schedule."""
     if max_gradient_norm is not None and not 0 < max_gradient_norm < np.inf:
         raise ValueError(f"expected max_gradient_norm above 0 and finite, or None, got {max_gradient_norm}")
-    if rule not in ("lbfgs", "rprop"):
+    if rule in ("sgd", "adam", "rmsprop"):
         return
     given = {
         "dropout": (dropout, np.any(dropout)),

@@ -92,9 +92,14 @@ def gauss_newton(net, X, y, sample_weight=None, out=None):
     _check_out(net, out)
     curvature.check(net, "gauss_newton")
     twin, data = _in_float64(net, X, y, sample_weight)
+    return _rounded(net, out, gauss_newton_of(twin, data, out))
+
+
+def gauss_newton_of(net, data, out=None):
+    """The Gauss-Newton matrix of a float64 network, for data in the form the core reads."""
     if _is_scattered(net):
-        return _rounded(net, out, _symmetric(columns(twin, data, out, "gauss_newton")))
-    return _rounded(net, out, _call(core.hessian, twin, data, gauss_newton=True, out=out))
+        return _symmetric(columns(net, data, out, "gauss_newton"))
+    return _call(core.hessian, net, data, gauss_newton=True, out=out)
 
 
 def hessian_diagonal(net, X, y, sample_weight=None):

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""What the full-batch optimizers see: one number and its gradient as a function of the flat w."""
+"""What the full-batch optimizers see: one number and its derivatives as functions of the flat w."""
 
 import numpy as np
 
+from bpnet import curvature, hessians
 from bpnet._core import derivatives
 
 
@@ -46,3 +47,34 @@ class Objective:
         return (
             0.5 * self.alpha / self.total_weight * sum(float(w[start:stop] @ w[start:stop]) for start, stop in ranges)
         )
+
+    def product(self, w, v):
+        """Hessian at w times v, exact, with the penalty's part; for about two gradients."""
+        product = curvature.products(self._network_at(w), self.data, v[np.newaxis], "hessian")[0]
+        return self._with_penalty(product, v) / self.total_weight
+
+    def gauss_newton(self, w, out):
+        """Gauss-Newton matrix at w, with the penalty's part, in `out`, of shape (n_parameters, n_parameters).
+
+        The network is to be one of float64.
+        """
+        hessians.gauss_newton_of(self._network_at(w), self.data, out)
+        self._with_penalty(np.einsum("ii->i", out), 1.0)
+        out /= self.total_weight
+        return out
+
+    def check(self, kind):
+        """Raise ValueError unless loss and activations have the second derivatives for "hessian" or "gauss_newton"."""
+        curvature.check(self.network, kind)
+
+    def _network_at(self, w):
+        net = self.network
+        w = np.ascontiguousarray(w, net.dtype)
+        return type(net).from_parameters(net.topology, w, net.loss_name)
+
+    def _with_penalty(self, values, factor):
+        """Add alpha times the factor, a number or one of each parameter, for the weights in place."""
+        if self.alpha:
+            for start, stop in self.network.topology.plan.weight_ranges:
+                values[start:stop] += self.alpha * (factor if np.ndim(factor) == 0 else factor[start:stop])
+        return values

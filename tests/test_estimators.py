@@ -77,6 +77,7 @@ def fitted_attributes(est):
 OUR_OWN = {"n_jobs": None, "topology": None}
 OUR_OWN |= {"initializer": None, "dropout": 0.0, "input_dropout": 0.0, "alpha_l1": 0.0, "weight_decay": 0.0}
 OUR_OWN |= dict.fromkeys(["max_gradient_norm", "frozen", "scoring", "callbacks", "max_time", "gradient_tol"])
+OUR_OWN |= {"solver_options": None, "n_restarts": 1}
 CLASSIFIERS_OWN = {"class_weight": None, "label_smoothing": 0.0}
 REGRESSORS_OWN = {"out_activation": None}
 #: What bpnet adds to `fit` and `predict`.
@@ -145,7 +146,7 @@ def test_fitted_attributes_are_scikit_learns(task, mode):
     a, b = (run(est, X, y) for est in twins(kind, **settings | more))
     added = {"network_", "validation_loss_curve_"}
     if "lbfgs" in mode:
-        added |= {"loss_curve_", "validation_scores_", "best_validation_score_"}
+        added |= {"loss_curve_", "validation_scores_", "best_validation_score_", "n_evaluations_"}
     assert fitted_attributes(b) - fitted_attributes(a) == added and fitted_attributes(a) <= fitted_attributes(b)
     if (task, mode.split(", ")[-1]) == ("several outputs", "lbfgs"):  # a row of docs/differences.md
         return

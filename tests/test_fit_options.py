@@ -159,7 +159,7 @@ def test_starts_that_do_not_fit_are_refused(error, message, start):
         MLPRegressor(**BASE).fit(X, Y, **start)
 
 
-@pytest.mark.parametrize("solver", ["lbfgs", "rprop"])
+@pytest.mark.parametrize("solver", ["lbfgs", "rprop", "lm", "scg"])
 @pytest.mark.parametrize(
     "option",
     [

@@ -9,7 +9,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class EpochRecord:
-    """One epoch, or one iteration of 'lbfgs'.
+    """One epoch of 'sgd', 'adam', 'rmsprop' or 'rprop', or one iteration of another solver.
 
     Attributes
     ----------
@@ -22,7 +22,7 @@ class EpochRecord:
     validation_loss, validation_score : float or None
         Those of `validation_loss_curve_` and `validation_scores_`; None without rows set aside.
     learning_rate : float or None
-        The rate of the epoch's last step; None for 'lbfgs'.
+        The rate of the epoch's last step; None for solvers without, such as 'lbfgs'.
     gradient_norm : float or None
         What `gradient_tol` is compared with; None where it is not set.
     elapsed : float

@@ -7,7 +7,7 @@ import numpy as np
 
 from bpnet._core.shuffling import shuffle_rows
 from bpnet._threads import one_blas_thread
-from bpnet.training import run_epoch
+from bpnet.training import RULES, run_epoch
 
 #: Share of the past in the moving average of the losses: some twenty batches count.
 MEMORY = 0.95
@@ -77,7 +77,7 @@ def find_learning_rate(
     from sklearn.base import clone
     from sklearn.utils import check_random_state
 
-    if estimator.solver in ("lbfgs", "rprop"):  # rprop has a rate for its first step alone
+    if estimator.solver not in RULES or estimator.solver == "rprop":  # that has a rate for its first step alone
         raise ValueError(
             f"expected a solver with a learning rate, 'sgd', 'adam' or 'rmsprop', got {estimator.solver!r}"
         )

@@ -17,22 +17,22 @@ from sklearn.utils.validation import _check_sample_weight, validate_data
 from bpnet import initializers
 from bpnet._core.activations import CODES
 from bpnet._core.plan import aligned
-from bpnet._threads import one_blas_thread
 from bpnet.activations import Activation
 from bpnet.estimators._fitted import AsksNetwork
 from bpnet.estimators._html import ShowsNetwork
 from bpnet.estimators._job import Job
-from bpnet.estimators._options import check_solver_options, make_rule, make_schedule, set_start
+from bpnet.estimators._options import check_solver_options, make_rule, make_schedule
 from bpnet.estimators._pickles import PickledByFormat
+from bpnet.estimators._restarts import fit_starts
 from bpnet.estimators._sklearn_callbacks import CallbackSupportMixin, begin_tasks
-from bpnet.estimators._solve import fit_lbfgs, fit_stochastic
 from bpnet.estimators._topology import bind
 from bpnet.estimators._validation_set import check_given
 from bpnet.network import Network
+from bpnet.optimizers.full_batch import SOLVERS
 from bpnet.optimizers.stochastic import Progress
 from bpnet.schedules import PLANS
 from bpnet.topology import Topology
-from bpnet.training import check_finite
+from bpnet.training import RULES, check_finite
 
 
 class BaseMLP(AsksNetwork, ShowsNetwork, CallbackSupportMixin, PickledByFormat):
@@ -41,7 +41,7 @@ class BaseMLP(AsksNetwork, ShowsNetwork, CallbackSupportMixin, PickledByFormat):
     _parameter_constraints: dict = {
         "hidden_layer_sizes": ["array-like", Interval(Integral, 1, None, closed="left")],
         "activation": [StrOptions(set(CODES) - {"softmax"}), list, tuple, Activation],
-        "solver": [StrOptions({"lbfgs", "sgd", "adam", "rmsprop", "rprop"})],
+        "solver": [StrOptions({*SOLVERS, *RULES})],
         "alpha": [Interval(Real, 0, None, closed="left")],
         "batch_size": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
         "learning_rate": [StrOptions({"constant", "invscaling", "adaptive", *PLANS}), callable],
@@ -75,6 +75,8 @@ class BaseMLP(AsksNetwork, ShowsNetwork, CallbackSupportMixin, PickledByFormat):
         "callbacks": [list, tuple, callable, None],
         "max_time": [Interval(Real, 0, None, closed="neither"), None],
         "gradient_tol": [Interval(Real, 0, None, closed="left"), None],
+        "solver_options": [dict, None],
+        "n_restarts": [Interval(Integral, 1, None, closed="left")],
     }
 
     @classmethod
@@ -127,13 +129,10 @@ class BaseMLP(AsksNetwork, ShowsNetwork, CallbackSupportMixin, PickledByFormat):
     def _fit(self, X, y, sample_weight, incremental, given=(None, None, None), start=(None, None), tasks=None):
         check_solver_options(self)
         job = self._take_job(X, y, sample_weight, incremental, given, tasks)
-        random_state = job.random_state(self)
-        network = self._build(job.X, job.y, random_state, job.goes_on)
-        set_start(network, *start)
-        with one_blas_thread():
-            (fit_lbfgs if self.solver == "lbfgs" else fit_stochastic)(self, network, job, random_state)
-        check_finite(network.parameters)
-        self.network_ = network
+        outcome = fit_starts(self, job, start)
+        check_finite(self.network_.parameters)
+        if outcome.warn is not None:
+            outcome.warn()
 
     def _take_job(self, X, y, sample_weight, incremental, given=(None, None, None), tasks=None):
         """All that was given to `fit` or `partial_fit`, checked."""
@@ -249,7 +248,7 @@ class BaseMLP(AsksNetwork, ShowsNetwork, CallbackSupportMixin, PickledByFormat):
         return min(self.batch_size, n_samples)
 
     def _check_solver(self):
-        if self.solver == "lbfgs":
+        if self.solver in SOLVERS:
             raise AttributeError(
                 f"partial_fit is only available for stochastic optimizers. {self.solver} is not stochastic."
             )

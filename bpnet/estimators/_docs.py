@@ -7,9 +7,12 @@ PARAMETERS = """hidden_layer_sizes : int or array-like of int, default=(100,)
         Of the hidden units: 'identity', 'logistic', 'tanh', 'relu' as in scikit-learn, any other name that `Layer`
         takes, an `Activation` of one's own; or a list with one entry for each hidden layer, each of these or a list
         with one for each unit.
-    solver : {'lbfgs', 'sgd', 'adam', 'rmsprop', 'rprop'}, default='adam'
-        Full-batch L-BFGS (good for small data sets); gradient descent, Adam or RMSProp on mini-batches; or iRprop-, one
-        step per epoch along the signs of the gradient of all rows.
+    solver : {'lbfgs', 'sgd', 'adam', 'rmsprop', 'rprop', 'lm', 'newton-cg', 'trust-ncg', 'scg', 'rprop+'}, \
+default='adam'
+        Gradient descent, Adam or RMSProp on mini-batches; iRprop-, one step per epoch along the signs of the gradient
+        of all rows. On all rows at once, good for small data sets: L-BFGS; Levenberg-Marquardt, whose matrix takes
+        O(W^2) of memory for W parameters; Newton's method by conjugate gradients, along lines or within a trust region;
+        scaled conjugate gradients; iRprop+. See ``docs/guide/training.md``.
     alpha : float, default=0.0001
         Strength of the penalty alpha / 2 |weights|^2, divided by the weight of the batch; biases are free.
     batch_size : int or 'auto', default='auto'
@@ -25,14 +28,15 @@ default='constant'
     power_t : float, default=0.5
         Exponent of 'invscaling'.
     max_iter : int, default=200
-        Most epochs, or iterations of 'lbfgs'.
+        Most epochs, or iterations of solvers that see all rows at once.
     shuffle : bool, default=True
         Whether the rows are taken in a new order each epoch; not of 'lbfgs'.
     random_state : int, RandomState instance or None, default=None
         Of the starting weights, the order of the rows and the validation split. The same integer gives the same fit,
         to the bit.
     tol : float, default=1e-4
-        Improvement of the loss (or validation score) that counts; for 'lbfgs' the gradient at which it ends.
+        Improvement of the loss (or validation score) that counts; for 'lbfgs', 'lm', 'newton-cg', 'trust-ncg', 'scg'
+        and 'rprop+' the largest component of the gradient at which they end.
     verbose : bool or int, default=False
         Print the loss of each iteration.
     warm_start : bool, default=False
@@ -43,7 +47,7 @@ default='constant'
         Whether that momentum looks ahead.
     early_stopping : bool, default=False
         Set a part of the rows aside, or take those given to `fit` as `X_val`, stop when their score no longer improves,
-        and keep the best parameters. lbfgs does so for given rows only.
+        and keep the best parameters. Solvers that see all rows at once ('lbfgs', 'lm', ...) do so for given rows only.
     validation_fraction : float, default=0.1
         That part.
     beta_1, beta_2 : float, default=0.9 and 0.999
@@ -53,11 +57,12 @@ default='constant'
     n_iter_no_change : int, default=10
         Epochs without improvement to bear before training stops or slows down.
     max_fun : int, default=15000
-        Most evaluations of the loss by 'lbfgs'.
+        Most evaluations of the loss by 'lbfgs', 'lm', 'newton-cg', 'trust-ncg', 'scg' and 'rprop+'.
     n_jobs : int, default=None
         Most threads that share the work of a mini-batch ('sgd', 'adam'); None is one, -1 as many as there are
         processors. Fewer are used where a batch has no work for them (less than some 400,000 times rows and parameters
-        for each), and within a worker of joblib no more than its share. The result is the same to the last bit.
+        for each), and within a worker of joblib no more than its share. The result is the same to the last bit. With
+        `n_restarts`, workers that share the starts.
     topology : Topology or list of Layer, default=None
         The network, in place of `hidden_layer_sizes` and `activation`, which are then ignored: a topology for the
         features and outputs of the data, whose outputs have the activation that the loss wants; or its hidden layers,
@@ -71,12 +76,12 @@ default='constant'
     dropout : float or array-like of float, default=0.0
         Probability with which each output of a hidden unit is left out of a step, those that stay are scaled up; one
         for each hidden layer, or one for all. Like the options that follow up to `max_gradient_norm`, but for
-        `alpha_l1`, not of 'lbfgs' and 'rprop'.
+        `alpha_l1`, of 'sgd', 'adam' and 'rmsprop' alone.
     input_dropout : float, default=0.0
         The same of the inputs.
     alpha_l1 : float, default=0.0
         Strength of the penalty alpha_l1 |weights|_1, divided by the weight of the batch; biases are free. Weights
-        become exactly 0.
+        become exactly 0. Not of 'lm', 'newton-cg', 'trust-ncg', 'scg' and 'rprop+'.
     weight_decay : float, default=0.0
         Decoupled: each step begins with w -= rate weight_decay w, for weights alone. With 'adam' this is AdamW.
     max_gradient_norm : float, default=None
@@ -90,11 +95,19 @@ default='constant'
         Functions that are called after each epoch or iteration with a `bpnet.callbacks.EpochRecord`; training ends
         when one returns True.
     max_time : float, default=None
-        Most seconds that a fit takes, within an epoch too: that epoch's steps are taken, but it is not counted. lbfgs
-        ends after the pass over the data that is under way.
+        Most seconds that a fit takes, within an epoch too: that epoch's steps are taken, but it is not counted.
+        Solvers that see all rows at once end after the pass over the data that is under way.
     gradient_tol : float, default=None
-        Training ends when the Euclidean norm of the gradient of the whole objective is below it. It is
-        computed after each epoch, which costs about one epoch more; lbfgs has it at hand.{MORE}"""
+        Training ends when the Euclidean norm of the gradient of the whole objective is below it. It is computed after
+        each epoch, which costs about one epoch more; lbfgs and its like have it at hand.
+    solver_options : dict, default=None
+        Numbers by name for 'lm', 'newton-cg', 'trust-ncg', 'scg' and 'rprop+': `ftol`, the least decrease of the
+        objective that counts, as a part of it or, where that is below 1, in itself; `xtol`, the shortest step that
+        counts, as a part of the length of the parameters; `goal`, the loss at which training ends; and their own, such
+        as `mu` of 'lm': see ``docs/guide/training.md``.
+    n_restarts : int, default=1
+        Starts of which the one with the least loss is kept (with early stopping, the best score). The first is that of
+        a fit without restarts.{MORE}"""
 
 CLASS_WEIGHT = """
     class_weight : dict, list of dict or 'balanced', default=None
@@ -122,6 +135,10 @@ ATTRIBUTES = """coefs_, intercepts_ : list of ndarray
         The largest of them; with early stopping that of the parameters kept.
     n_iter_ : int
         Epochs or iterations run.
+    n_evaluations_ : int
+        Values of the loss with their gradients that a solver which sees all rows at once has computed.
+    restart_losses_ : list of float
+        With `n_restarts` above 1, `loss_` of each start.
     t_ : int
         Samples seen in training.
     n_layers_, n_outputs_ : int

@@ -2,12 +2,14 @@
 """Rule, schedule and options of a training, from an estimator's parameters."""
 
 from functools import partial
+from numbers import Real
 
 import numpy as np
 
 from bpnet._options import OPTIONS, check_options, equip
 from bpnet.frozen import frozen_parameters
 from bpnet.optimizers._variables import Variables
+from bpnet.optimizers.full_batch import SOLVERS
 from bpnet.schedules import Adaptive, Constant, InverseScaling, Planned
 from bpnet.training import RULES
 
@@ -20,6 +22,19 @@ def check_solver_options(estimator):
     plan = None if estimator.learning_rate in _BY_EPOCH else estimator.learning_rate
     given = (estimator.dropout, estimator.input_dropout, estimator.weight_decay, estimator.max_gradient_norm)
     check_options(estimator.solver, *given, plan)
+    solver, options = SOLVERS.get(estimator.solver), estimator.solver_options or {}
+    known = () if solver is None else solver.options
+    if unknown := [name for name in options if name not in known]:
+        listed = f"some of {', '.join(known)}" if known else "none"
+        raise ValueError(f"expected solver_options of {estimator.solver!r}, {listed}, got {unknown[0]!r}")
+    for name, value in options.items():
+        if not isinstance(value, Real) and not (value is None and name in ("mu_inc", "mu_dec")):
+            raise TypeError(f"expected solver_options[{name!r}] as a number, got {value!r}")
+    if solver is not None and estimator.solver != "lbfgs" and estimator.alpha_l1:
+        raise ValueError(
+            f"{estimator.solver!r} does not take alpha_l1, which has no derivative at 0: 'lbfgs' and the mini-batch "
+            f"solvers do; got {estimator.alpha_l1}"
+        )
 
 
 def make_rule(estimator, w):

@@ -1,7 +1,10 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The two ways to fit a network: full batches by L-BFGS, and mini-batches epoch by epoch."""
+"""The two ways to fit a network: all rows at once, and mini-batches epoch by epoch."""
 
 import warnings
+from collections.abc import Callable
+from functools import partial
+from typing import Any, NamedTuple
 
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
@@ -13,37 +16,79 @@ from bpnet.estimators._gradient_norm import gradient_norm
 from bpnet.estimators._options import epoch_options, moving_variables
 from bpnet.estimators._standing import Standing
 from bpnet.estimators._validation_set import ValidationSet
+from bpnet.network import Network
 from bpnet.objective import Objective
-from bpnet.optimizers.lbfgs import lbfgs
+from bpnet.optimizers.full_batch import SOLVERS
 from bpnet.optimizers.stochastic import Progress, stochastic
 
 
-def fit_lbfgs(estimator, network, job, random_state):
-    """L-BFGS. Early stopping goes by a given validation set only: without one it is ignored, as in scikit-learn."""
-    data = job.data(network)
-    total_weight = data.n_rows if job.weight is None else float(job.weight.sum(dtype=np.float64))
+class Outcome(NamedTuple):
+    """How a training ended: what warns that it did not converge, if that is so, and whether Ctrl-C ended it."""
+
+    warn: Callable[[], Any] | None
+    interrupted: bool
+
+
+def fit(estimator, network, job, random_state):
+    """Train the network of an estimator, whose attributes are set; its `Outcome`."""
+    solve = fit_full_batch if estimator.solver in SOLVERS else fit_stochastic
+    return solve(estimator, network, job, random_state)
+
+
+def fit_full_batch(estimator, network, job, random_state):
+    """All rows at once.
+
+    Early stopping goes by a given validation set only: without one it is ignored, as by lbfgs in scikit-learn.
+    """
+    solver = SOLVERS[estimator.solver]
+    objective = _objective(estimator, network, job, solver.derivatives)
     progress = Progress(None, None)
     validation = None if job.given is None else ValidationSet.given(estimator, network, job.given)
     stops_early = estimator.early_stopping and validation is not None
     if validation is not None:
         validation.watch(progress, stops_early)
     with job.monitor(estimator, network, progress, validation, judges=stops_early) as monitor:
-        result = lbfgs(
-            Objective(network, data, total_weight, estimator.alpha),
+        result = solver.minimise(
+            objective,
             network.parameters,
             max_iter=estimator.max_iter,
             max_fun=estimator.max_fun,
             tol=estimator.tol,
             verbose=estimator.verbose,
             loss_scale=estimator._loss_scale(),
-            variables=moving_variables(estimator, network, 1 / total_weight),
+            variables=moving_variables(estimator, network, 1 / objective.total_weight),
             loss_curve=progress.loss_curve,
             watch=monitor if monitor.is_needed else None,
             until=job.until(estimator),
+            **(estimator.solver_options or {}),
         )
     network.parameters = progress.best_parameters if stops_early else result.x
-    estimator.n_iter_, estimator.loss_ = _check_optimize_result("lbfgs", result, estimator.max_iter), result.loss
+    estimator.n_iter_, estimator.loss_ = min(result.nit, estimator.max_iter), result.loss
+    estimator.n_evaluations_ = result.nfev
     estimator._report_curves(progress)
+    return Outcome(partial(_warn_of, estimator, result) if result.status else None, result.interrupted)
+
+
+def _objective(estimator, network, job, derivatives):
+    """What a solver minimises; in float64 where it asks for second derivatives."""
+    total_weight = len(job.y) if job.weight is None else float(job.weight.sum(dtype=np.float64))
+    if derivatives is not None:
+        network, job = _in_float64(network, job)
+    objective = Objective(network, job.data(network), total_weight, estimator.alpha)
+    if derivatives is not None:
+        objective.check(derivatives)
+    return objective
+
+
+def _in_float64(network, job):
+    """A network and its data, or their twins."""
+    if network.dtype == np.float64:
+        return network, job
+    w = network.parameters.astype(np.float64)
+    y = job.y.astype(np.float64) if job.y.dtype.kind == "f" else job.y
+    weight = None if job.weight is None else job.weight.astype(np.float64)
+    job = job._replace(X=job.X.astype(np.float64), y=y, weight=weight)
+    return Network.from_parameters(network.topology, w, network.loss_name), job
 
 
 def fit_stochastic(estimator, network, job, random_state):
@@ -84,11 +129,11 @@ def fit_stochastic(estimator, network, job, random_state):
             until=job.until(estimator),
             n_iter=standing.n_iter,
         )
-    if not (converged or standing.stops or incremental):
-        _warn(estimator)
     if early:
         network.parameters = progress.best_parameters
     estimator._report(progress)
+    warns = not (converged or standing.stops or incremental)
+    return Outcome(partial(_warn, estimator) if warns else None, progress.interrupted)
 
 
 def make_epoch(estimator, network, data, progress, n_rows, random_state):
@@ -122,6 +167,15 @@ def _set_aside(estimator, network, job, data, rows):
         return None
     weight = None if job.sample_weight is None else job.sample_weight[rows]
     return ValidationSet(estimator, network, job.X, job.y[rows], weight, data, rows)
+
+
+def _warn_of(estimator, result):
+    """A full-batch solver has ended before it converged."""
+    if estimator.solver == "lbfgs":
+        _check_optimize_result("lbfgs", result, estimator.max_iter)
+        return
+    message = f"{estimator.solver} failed to converge after {estimator.n_iter_} iteration(s) (status={result.status}):"
+    warnings.warn(f"{message}\n{result.message}", ConvergenceWarning, stacklevel=2)
 
 
 def _warn(estimator):

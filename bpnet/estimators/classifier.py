@@ -116,6 +116,8 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         callbacks=None,
         max_time=None,
         gradient_tol=None,
+        solver_options=None,
+        n_restarts=1,
         class_weight=None,
         label_smoothing=0.0,
     ):
@@ -155,6 +157,8 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         self.callbacks = callbacks
         self.max_time = max_time
         self.gradient_tol = gradient_tol
+        self.solver_options = solver_options
+        self.n_restarts = n_restarts
         self.class_weight = class_weight
         self.label_smoothing = label_smoothing
 

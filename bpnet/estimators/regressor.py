@@ -115,6 +115,8 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         callbacks=None,
         max_time=None,
         gradient_tol=None,
+        solver_options=None,
+        n_restarts=1,
     ):
         self.loss = loss
         self.hidden_layer_sizes = hidden_layer_sizes
@@ -154,6 +156,8 @@ class MLPRegressor(RegressorMixin, BaseMLP):
         self.callbacks = callbacks
         self.max_time = max_time
         self.gradient_tol = gradient_tol
+        self.solver_options = solver_options
+        self.n_restarts = n_restarts
 
     def predict(self, X, return_std=False):
         """Predicted targets.

@@ -51,6 +51,16 @@ class Variables:
         w[self._free] = free
         return w
 
+    def direction(self, v):
+        """The direction in w of a direction in x, where there is no L1 penalty."""
+        direction = np.zeros(len(self._w))
+        direction[self._free] = v
+        return direction
+
+    def restricted(self, derivatives):
+        """Of a vector, or a matrix, of derivatives to w those that are derivatives to x; no L1 penalty."""
+        return derivatives[self._free] if derivatives.ndim == 1 else derivatives[np.ix_(self._free, self._free)]
+
     def penalty(self, x):
         """The L1 penalty."""
         return self._strength * float(x[self._split].sum() + x[len(self._free) :].sum()) + self._paid

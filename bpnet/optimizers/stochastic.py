@@ -29,6 +29,7 @@ class Progress:
     judged_by: Any = None
     last_of_ties: bool = False
     dropout_seed: int | None = None
+    interrupted: bool = False
 
     def draw_seed(self, random_state):
         """Seed of dropout: drawn once, so that training goes on as if it had never been interrupted."""
@@ -111,6 +112,7 @@ def stochastic(
     """
     if score is not None:
         progress.watch_validation(w, progress.judged_by)
+    progress.interrupted = False
     try:
         while n_iter < max_iter and monotonic() < until:
             if watch is not None:
@@ -141,6 +143,7 @@ def stochastic(
                 return n_iter, True
     except KeyboardInterrupt:
         warnings.warn("Training interrupted by user.", stacklevel=2)
+        progress.interrupted = True
         return n_iter, True
     return n_iter, n_iter >= max_iter and progress.schedule.ends_as_planned
 

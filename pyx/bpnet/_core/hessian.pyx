@@ -67,7 +67,7 @@ def hessian(
     s = Signals(wiring, n_rows, reads_raw, True)
     n_sums = _n_sums(s, plan, loss, n_rows <= s.capacity)
     n_matrices = (out is None) + (wiring.order is not None)
-    _check_memory(n, 8 * (n_sums + n_matrices * n * n))
+    check_memory(n, 8 * (n_sums + n_matrices * n * n))
     if out is None:
         out = np.zeros((n, n))
     else:
@@ -122,12 +122,12 @@ def _check(Plan plan, Wiring wiring, Loss loss, w, Data data):
         raise ValueError("expected the wiring of this plan, got that of another")
 
 
-def _check_memory(n, n_bytes):
+def check_memory(n, n_bytes, otherwise="hessian_diagonal needs no matrix"):
     """Raise MemoryError where so much can never fit: what is only promised would end the process when it is used."""
     if n_bytes > SMALL and n_bytes > _memory():
         raise MemoryError(
             f"a matrix of {n} x {n} second derivatives and the sums that become it take {n_bytes / 2**30:.1f} GiB, but "
-            f"there are {_memory() / 2**30:.1f} GiB of memory; hessian_diagonal needs no matrix"
+            f"there are {_memory() / 2**30:.1f} GiB of memory; {otherwise}"
         )
 
 

@@ -1,0 +1,77 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Training from several starts, of which the best is kept."""
+
+from copy import copy, deepcopy
+
+import numpy as np
+from joblib import effective_n_jobs
+from sklearn.utils import check_random_state
+from sklearn.utils.parallel import Parallel, delayed
+
+from bpnet._threads import one_blas_thread
+from bpnet.estimators._options import set_start
+from bpnet.estimators._solve import fit
+from bpnet.optimizers.full_batch import SOLVERS
+
+
+def fit_starts(estimator, job, start):
+    """Fit the estimator from `n_restarts` starts; `Outcome` of the best, whose attributes it gets.
+
+    The first start is that of a fit with `n_restarts=1`. Seeds are drawn for the others before any training, so neither
+    the number of workers nor their order matters.
+    """
+    random_state, n_more = job.random_state(estimator), estimator.n_restarts - 1
+    if not n_more:
+        return _train(*_begin(estimator, job, random_state, start))[1]
+    _check(estimator, job)
+    # A copy, for the first start is to go on as if it were alone.
+    seeds = deepcopy(random_state).randint(2**31 - 1, size=n_more)
+    starts = [_begin(copy(estimator), job, seed, start) for seed in (random_state, *map(int, seeds))]
+    if effective_n_jobs(estimator.n_jobs) == 1:
+        fits = _in_turn(starts)
+    else:
+        fits = Parallel(estimator.n_jobs)(delayed(_train)(*begun) for begun in starts)
+    losses = [draft.loss_ for draft, _ in fits]
+    judged = [-draft.best_validation_score_ for draft, _ in fits] if estimator.early_stopping and job.given else losses
+    best, outcome = fits[int(np.argmin(np.where(np.isnan(judged), np.inf, judged)))]
+    vars(estimator).update(vars(best), restart_losses_=losses)
+    return outcome
+
+
+def _in_turn(starts):
+    """One after the other; Ctrl-C ends the one that runs, and none is begun after it."""
+    fits = []
+    for begun in starts:
+        fits.append(_train(*begun))
+        if fits[-1][1].interrupted:
+            break
+    return fits
+
+
+def _begin(estimator, job, seed, start):
+    """What `_train` takes: the estimator with a network at its start, which it keeps on its way to a worker."""
+    random_state = check_random_state(seed)
+    network = estimator._build(job.X, job.y, random_state, job.goes_on)
+    set_start(network, *start)
+    estimator.network_ = network
+    return estimator, job, random_state
+
+
+def _train(estimator, job, random_state):
+    """The estimator, fitted, and the outcome."""
+    with one_blas_thread():
+        return estimator, fit(estimator, estimator.network_, job, random_state)
+
+
+def _check(estimator, job):
+    """Raise ValueError where several starts make no sense."""
+    reasons = {
+        "for a fit that goes on from the last": job.goes_on or job.incremental or job.resumed is not None,
+        "with callbacks, which see one training": bool(estimator.callbacks) or job.tasks is not None,
+        "with early_stopping on rows split off, which differ by start: give X_val and y_val": (
+            estimator.early_stopping and job.given is None and estimator.solver not in SOLVERS
+        ),
+    }
+    for reason, holds in reasons.items():
+        if holds:
+            raise ValueError(f"expected n_restarts=1 {reason}; got {estimator.n_restarts}")

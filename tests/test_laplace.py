@@ -2,6 +2,7 @@
 """Laplace's approximation against closed forms, finite differences, quadrature, sampling and scikit-learn."""
 
 import pickle
+import warnings
 
 import numpy as np
 import pandas as pd
@@ -601,6 +602,18 @@ def test_many_effective_parameters_are_warned_of(rng):
     X = rng.normal(size=(9, 3))
     with pytest.warns(UserWarning, match="effective parameters are .* of 9 targets"):
         LaplaceRegressor(MLPRegressor(**NET), alpha="evidence").fit(X, X @ [1, 2, 3] + 0.01 * rng.normal(size=9))
+
+
+def test_a_fit_that_fails_at_its_end_leaves_the_last_one_whole(rng):
+    X = rng.normal(size=(9, 3))
+    y = X @ [1, 2, 3] + 0.01 * rng.normal(size=9)
+    model = LaplaceRegressor(MLPRegressor(**NET)).fit(X, y).set_params(alpha="evidence")
+    before = dict(vars(model))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        with pytest.raises(UserWarning, match="effective parameters"):
+            model.fit(X, y)
+    assert vars(model) == before
 
 
 def test_evidence_of_classes_is_ascended(iris):

@@ -136,26 +136,12 @@ def train(
     >>> net.predict(X).round().ravel()
     array([0., 1., 1., 0.])
     """
-    if rule not in RULES:
-        raise ValueError(f"expected a rule out of {', '.join(RULES)}, got {rule!r}")
-    if reduction not in ("sum", "mean"):
-        raise ValueError(f"expected reduction 'sum' or 'mean', got {reduction!r}")
-    if not learning_rate > 0 or not alpha >= 0:
-        raise ValueError(f"expected learning_rate above 0 and alpha of at least 0, got {learning_rate} and {alpha}")
-    if not isinstance(n_epochs, Integral):
-        raise TypeError(f"expected n_epochs as an integer, got {n_epochs!r}")
-    if n_epochs < 0:
-        raise ValueError(f"expected n_epochs of at least 0, got {n_epochs}")
+    _check_arguments(rule, reduction, learning_rate, alpha, n_epochs)
     check_options(rule, dropout, input_dropout, weight_decay, max_gradient_norm, schedule)
     data = net._data(X, y, sample_weight)
     if data.n_rows == 0:
         raise ValueError("expected at least one sample, got none")
-    if batch_size is None:
-        batch_size = data.n_rows if rule == "rprop" else 32
-    if rule == "rprop" and batch_size < data.n_rows:
-        raise ValueError(f"'rprop' works on all {data.n_rows} rows at once, got batch_size {batch_size}")
-    if isinstance(batch_size, Integral):
-        batch_size = min(batch_size, data.n_rows)
+    batch_size = _resolve_batch_size(batch_size, rule, data.n_rows)
     if not net.parameters.flags.writeable:
         raise ValueError("expected a network whose parameters can be written, got read-only ones: copy the network")
     w = aligned(net.parameters, net.dtype)
@@ -188,6 +174,28 @@ def train(
     check_finite(w)
     net.parameters = w
     return curve
+
+
+def _check_arguments(rule, reduction, learning_rate, alpha, n_epochs):
+    if rule not in RULES:
+        raise ValueError(f"expected a rule out of {', '.join(RULES)}, got {rule!r}")
+    if reduction not in ("sum", "mean"):
+        raise ValueError(f"expected reduction 'sum' or 'mean', got {reduction!r}")
+    if not learning_rate > 0 or not alpha >= 0:
+        raise ValueError(f"expected learning_rate above 0 and alpha of at least 0, got {learning_rate} and {alpha}")
+    if not isinstance(n_epochs, Integral):
+        raise TypeError(f"expected n_epochs as an integer, got {n_epochs!r}")
+    if n_epochs < 0:
+        raise ValueError(f"expected n_epochs of at least 0, got {n_epochs}")
+
+
+def _resolve_batch_size(batch_size, rule, n_rows):
+    """Rows of a batch, no more than there are; all of them for a rule that needs the sign of the whole gradient."""
+    if batch_size is None:
+        batch_size = n_rows if rule == "rprop" else 32
+    if rule == "rprop" and batch_size < n_rows:
+        raise ValueError(f"'rprop' works on all {n_rows} rows at once, got batch_size {batch_size}")
+    return min(batch_size, n_rows) if isinstance(batch_size, Integral) else batch_size
 
 
 def draw_seed(random_state):

@@ -231,7 +231,7 @@ def test_bits_do_not_depend_on_what_was_computed_before(graph):
 def test_what_waiting_scratch_holds_does_not_matter(graph):
     net, data = methods(graph)
     before = net.hessian(*data)
-    for purpose in ("signals", "sums"):
+    for purpose in ("signals", "sums", "workspace"):
         memory = scratch.borrow(purpose, 8)
         memory[:] = 255  # NaN, whatever its type
         scratch.give_back(purpose, memory)
@@ -240,7 +240,7 @@ def test_what_waiting_scratch_holds_does_not_matter(graph):
 
 def test_large_scratch_does_not_wait():
     scratch.give_back("test", np.empty(2**26, np.uint8))
-    assert scratch.borrow("test", 1).nbytes == 1
+    assert scratch.borrow("test", 1).nbytes < 2**26
 
 
 def test_zero_weight_is_the_same_as_leaving_the_row_out(graph):

@@ -103,6 +103,7 @@ cdef class Workspace:
     cdef readonly Plan plan
     cdef readonly Py_ssize_t capacity    # rows that fit
     cdef readonly object dtype
+    cdef Py_ssize_t _item                # bytes of a number
     cdef object _memory                  # owns what follows
     # Layer by layer, each an (n, n_units) row-major matrix at column * n.
     cdef void* z
@@ -129,5 +130,6 @@ cdef class Workspace:
     cdef void* rdelta
     cdef void* r_raw                     # as raw and seed
     cdef void* r_seed
+    cdef char* _cut(self, char* at, bint gathers, bint second_order, Py_ssize_t n_sweeps) noexcept
 
 cdef bint needs_blas(Plan plan, Py_ssize_t n_rows, bint trans_a, bint is_float)

@@ -4,26 +4,24 @@
 A plan is frozen and holds no floating-point number; a workspace holds every scratch buffer of one thread.
 """
 
-from itertools import accumulate
-
 import numpy as np
 
 from bpnet._core.products import load_blas
+from bpnet._core.scratch import borrow, give_back
 from bpnet._core.tables import BLOCK, LAYER, OUTPUT, PIECE, SPAN, Tables
 
 from bpnet._core.own_activations cimport OwnActivations
 from bpnet._core.products cimport beyond_reach
+from bpnet._core.scratch cimport ALIGNMENT, cut, start_of
 
-#: Buffers start at cache lines.
-ALIGNMENT = 64
 #: Rows that a chunk of full-batch work should hold: its buffers then stay in a core's second-level cache ...
-CHUNK_BYTES = 256 * 1024
+DEF CHUNK_BYTES = 256 * 1024
 #: ... but a product of fewer rows than this spends its time packing the weights instead of multiplying,
-MIN_ROWS = 256
+DEF MIN_ROWS = 256
 #: where units are heard one by one it is a column of fewer than this that is too short for its overhead,
-MIN_COLUMN = 128
+DEF MIN_COLUMN = 128
 #: and more rows than this gain nothing.
-MAX_ROWS = 2048
+DEF MAX_ROWS = 2048
 
 
 cdef class Plan:
@@ -129,39 +127,43 @@ cdef class Workspace:
     ):
         self.plan = plan
         self.dtype = np.dtype(dtype)
-        item = self.dtype.itemsize
-        n_signals = 7 if second_order else 3
-        row_bytes = item * (n_signals * plan.n_units + plan.n_inputs)
-        fitting = min(max(CHUNK_BYTES // row_bytes, MIN_COLUMN if plan.has_sparse else MIN_ROWS), MAX_ROWS)
-        self.capacity = max(1, min(n_rows, fitting))
-        is_float = self.dtype == np.float32
-        most = self.capacity * n_sweeps
+        self._item = self.dtype.itemsize
+        cdef Py_ssize_t n_signals = 7 if second_order else 3
+        cdef Py_ssize_t row_bytes = self._item * (n_signals * plan.n_units + plan.n_inputs)
+        cdef Py_ssize_t fitting = max(CHUNK_BYTES // row_bytes, MIN_COLUMN if plan.has_sparse else MIN_ROWS)
+        cdef bint is_float = self._item == sizeof(float)
+        self.capacity = max(1, min(n_rows, fitting, MAX_ROWS))
+        cdef Py_ssize_t most = self.capacity * n_sweeps
         if needs_blas(plan, most, False, is_float) or needs_blas(plan, most, True, is_float):
             load_blas()
-        # One allocation, cut into the buffers.
-        n = int(self.capacity)
-        sizes = [item * n * plan.n_units] * 3 + [item * n * plan.n_outputs] * 4
-        sizes += [item * n, item * n * plan.n_inputs * gathers, item * n * plan.n_inputs * plan.reads_columns]
-        sizes += [item * max(plan.largest_block, n * n_sweeps * plan.n_room_columns)]
-        sizes += [sizeof(Py_ssize_t) * n] * 2 + [sizeof(double) * (n // GROUP + 1)]
+        cdef Py_ssize_t n_bytes = <Py_ssize_t> self._cut(NULL, gathers, second_order, n_sweeps)
+        self._memory = borrow("workspace", n_bytes)
+        self._cut(start_of(self._memory), gathers, second_order, n_sweeps)
+
+    def __del__(self):
+        if self._memory is not None:
+            give_back("workspace", self._memory)
+
+    cdef char* _cut(self, char* at, bint gathers, bint second_order, Py_ssize_t n_sweeps) noexcept:
+        """Cut the buffers from `at` on; returns where they end."""
+        cdef Plan plan = self.plan
+        cdef Py_ssize_t n = self.capacity
+        cdef Py_ssize_t signal = self._item * n * plan.n_units, output = self._item * n * plan.n_outputs
+        cdef Py_ssize_t inputs = self._item * n * plan.n_inputs
+        self.z, self.slope, self.delta = cut(&at, signal), cut(&at, signal), cut(&at, signal)
+        self.raw, self.seed = cut(&at, output), cut(&at, output)
+        self.scratch, self.target = cut(&at, output), cut(&at, output)
+        self.weight, self.rows = cut(&at, self._item * n), cut(&at, inputs * gathers)
+        self.columns = cut(&at, inputs * plan.reads_columns)
+        self.room = cut(&at, self._item * max(plan.largest_block, n * n_sweeps * plan.n_room_columns))
+        self.starts = <Py_ssize_t*> cut(&at, n * sizeof(Py_ssize_t))
+        self.stops = <Py_ssize_t*> cut(&at, n * sizeof(Py_ssize_t))
+        self.sums = <double*> cut(&at, (n // GROUP + 1) * sizeof(double))
         if second_order:
-            sizes += [item * n * plan.n_units] * 4 + [item * n * plan.n_outputs] * 2
-        starts = list(accumulate((size + ALIGNMENT - 1) // ALIGNMENT * ALIGNMENT for size in [0, *sizes]))
-        self._memory = np.zeros(starts[len(sizes)] + ALIGNMENT, np.uint8)
-        cdef size_t base = self._memory.ctypes.data
-        base += -base % ALIGNMENT
-        places = [base + start for start in starts]
-        self.z, self.slope, self.delta = _pointer(places[0]), _pointer(places[1]), _pointer(places[2])
-        self.raw, self.seed = _pointer(places[3]), _pointer(places[4])
-        self.scratch, self.target = _pointer(places[5]), _pointer(places[6])
-        self.weight, self.rows = _pointer(places[7]), _pointer(places[8])
-        self.columns, self.room = _pointer(places[9]), _pointer(places[10])
-        self.starts, self.stops = <Py_ssize_t*> _pointer(places[11]), <Py_ssize_t*> _pointer(places[12])
-        self.sums = <double*> _pointer(places[13])
-        if second_order:
-            self.bend, self.ra = _pointer(places[14]), _pointer(places[15])
-            self.rz, self.rdelta = _pointer(places[16]), _pointer(places[17])
-            self.r_raw, self.r_seed = _pointer(places[18]), _pointer(places[19])
+            self.bend, self.ra = cut(&at, signal), cut(&at, signal)
+            self.rz, self.rdelta = cut(&at, signal), cut(&at, signal)
+            self.r_raw, self.r_seed = cut(&at, output), cut(&at, output)
+        return at
 
 
 cdef bint needs_blas(Plan plan, Py_ssize_t n_rows, bint trans_a, bint is_float):
@@ -188,14 +190,11 @@ def aligned(vector, dtype):
     """Copy of a vector that begins at a cache line: what crosses from one line to the next takes twice the time."""
     n_bytes = vector.size * np.dtype(dtype).itemsize
     memory = np.empty(n_bytes + ALIGNMENT, np.uint8)
-    start = -memory.ctypes.data % ALIGNMENT
+    cdef size_t begin = <size_t> start_of(memory)
+    start = begin - memory.ctypes.data
     copy = memory[start : start + n_bytes].view(dtype)
     copy[:] = vector
     return copy
-
-
-cdef inline void* _pointer(size_t address) noexcept:
-    return <void*> address
 
 
 cdef void* _address(array, size_t itemsize) except? NULL:

@@ -39,6 +39,8 @@ cdef class Signals:
     cdef double* row
     cdef double* result
     cdef double* matrices               # blocks of w with connections missing, as full matrices
+    cdef Py_ssize_t _measure(self, Py_ssize_t capacity, bint pairs) noexcept
+    cdef char* _cut(self, char* at, bint pairs) noexcept
 
 cdef void spread(Signals s, const double* w) noexcept nogil
 cdef void sweep(

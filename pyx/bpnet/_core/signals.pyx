@@ -7,9 +7,6 @@ is a matrix product of rows with rows. In layers, Z and A being such matrices,
     A = W' Z + b        error = W delta        delta = h'(A) error
 """
 
-from itertools import accumulate
-
-from bpnet._core.plan import ALIGNMENT
 from bpnet._core.scratch import borrow, give_back
 
 from libc.string cimport memset
@@ -20,7 +17,7 @@ from bpnet._core.data cimport Chunk
 from bpnet._core.loss_curvatures cimport curve
 from bpnet._core.losses cimport evaluate
 from bpnet._core.own_activations cimport OWN_ACTIVATION, activate_own, curve_own
-
+from bpnet._core.scratch cimport cut, start_of
 from bpnet._core.sweeps cimport OUTPUT, RAW, largest
 from bpnet._core.wiring cimport Group
 
@@ -47,46 +44,52 @@ cdef class Signals:
     def __init__(self, Wiring wiring not None, Py_ssize_t n_samples, bint reads_raw, bint pairs):
         self.wiring = wiring
         self.reading = RAW if reads_raw else OUTPUT
-        per_sample, fixed = _sizes(wiring, pairs)
-        self.capacity = max(1, min(CHUNK, n_samples, CHUNK_BYTES // (8 * sum(per_sample))))
-        sizes = [8 * size * self.capacity for size in per_sample] + [8 * size for size in fixed]
-        starts = list(accumulate((size + ALIGNMENT - 1) // ALIGNMENT * ALIGNMENT for size in [0, *sizes]))
-        self._memory = borrow("signals", starts[len(sizes)] + ALIGNMENT)
-        cdef size_t base = self._memory.ctypes.data
-        base += -base % ALIGNMENT
-        places = [base + start for start in starts]
-        self.z, self.a, self.slope = _pointer(places[0]), _pointer(places[1]), _pointer(places[2])
-        self.bend, self.delta, self.ahead = _pointer(places[3]), _pointer(places[4]), _pointer(places[5])
-        self.own, self.reach, self.raw = _pointer(places[6]), _pointer(places[7]), _pointer(places[8])
-        self.seed, self.target, self.curvature = _pointer(places[9]), _pointer(places[10]), _pointer(places[11])
-        self.tile, self.heard = _pointer(places[12]), _pointer(places[13])
-        self.row, self.result, self.matrices = _pointer(places[14]), _pointer(places[15]), _pointer(places[16])
+        cdef Py_ssize_t fixed = self._measure(0, pairs)
+        cdef Py_ssize_t per_line = self._measure(8, pairs) - fixed   # rows of eight numbers are whole cache lines
+        cdef Py_ssize_t capacity = max(1, min(CHUNK, n_samples, 8 * CHUNK_BYTES // per_line))
+        self._memory = borrow("signals", self._measure(capacity, pairs))
+        self._cut(start_of(self._memory), pairs)
 
     def __del__(self):
         if self._memory is not None:
             give_back("signals", self._memory)
 
+    cdef Py_ssize_t _measure(self, Py_ssize_t capacity, bint pairs) noexcept:
+        """Bytes of the buffers for so many samples, which are the capacity from now on."""
+        self.capacity = capacity
+        return <Py_ssize_t> self._cut(NULL, pairs)
 
-cdef _sizes(Wiring wiring, bint pairs):
-    """Numbers that the buffers hold: those that grow with the samples, per sample, and the others."""
+    cdef char* _cut(self, char* at, bint pairs) noexcept:
+        """Cut the buffers from `at` on; returns where they end."""
+        cdef Wiring wiring = self.wiring
+        cdef Py_ssize_t row = 8 * self.capacity, n_units = wiring.n_units, n_outputs = wiring.n_outputs
+        cdef Py_ssize_t widest = wiring.widest, heard = wiring.most_heard, wide = max(TILE, heard)
+        self.z = <double*> cut(&at, row * (wiring.n_inputs + n_units + 1))
+        self.a, self.slope = <double*> cut(&at, row * n_units), <double*> cut(&at, row * n_units)
+        self.bend, self.delta = <double*> cut(&at, row * n_units), <double*> cut(&at, row * n_units)
+        self.ahead, self.own = <double*> cut(&at, row * wiring.n_ahead), <double*> cut(&at, row * wiring.n_own)
+        self.raw, self.seed = <double*> cut(&at, row * n_outputs), <double*> cut(&at, row * n_outputs)
+        self.target = <double*> cut(&at, row * n_outputs)
+        self.curvature = <double*> cut(&at, row * n_outputs * n_outputs)
+        self.row, self.matrices = <double*> cut(&at, row * widest), <double*> cut(&at, 8 * wiring.n_cells)
+        if pairs:
+            self.reach = <double*> cut(&at, row * _most_reached(wiring))
+            self.tile, self.heard = <double*> cut(&at, row * max(wide, widest)), <double*> cut(&at, row * wide)
+            self.result = <double*> cut(&at, 8 * max(TILE * wide, heard * heard))
+        return at
+
+
+cdef Py_ssize_t _most_reached(Wiring wiring) noexcept:
+    """Rows that `reach` holds at most."""
     cdef Group* group
-    cdef int k, g
-    n_units, n_outputs, heard, reach = wiring.n_units, wiring.n_outputs, wiring.most_heard, 0
+    cdef Py_ssize_t most = 0
+    cdef int g, k
     for g in range(1, wiring.n_layers):
         group = &wiring.groups[g]
         for k in range(group.first_lead, group.first_lead + group.n_leads):
             if wiring.groups[wiring.links[wiring.leads[k]].target].n_leads:
-                reach = max(reach, group.n_units * (n_units - group.column - group.n_units))
-    signals = [wiring.n_inputs + n_units + 1] + [n_units] * 4 + [wiring.n_ahead, wiring.n_own]
-    losses = [n_outputs] * 3 + [n_outputs * n_outputs]
-    if not pairs:
-        return signals + [0] + losses + [0, 0, wiring.widest], [0, wiring.n_cells]
-    rooms = [max(TILE, wiring.widest, heard), max(TILE, heard), wiring.widest]
-    return signals + [reach] + losses + rooms, [max(TILE * max(TILE, heard), heard * heard), wiring.n_cells]
-
-
-cdef inline double* _pointer(size_t address) noexcept:
-    return <double*> address
+                most = max(most, group.n_units * (wiring.n_units - group.column - group.n_units))
+    return most
 
 
 cdef void spread(Signals s, const double* w) noexcept nogil:

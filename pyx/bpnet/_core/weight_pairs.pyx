@@ -190,19 +190,26 @@ cdef const double* _weights(Signals s, Plan plan, int l) noexcept nogil:
 
 
 cdef void add_by_units(Signals s, Plan plan, const double* w, Way way, int l, int k, double* h) noexcept nogil:
-    """Add the pairs of layers l <= k to H, one pair of units after the other."""
+    """Add the pairs of layers l <= k to H, a few pairs of units at a time."""
     cdef Group* group = &s.wiring.groups[l]
     cdef Group* later = &s.wiring.groups[k]
-    cdef Py_ssize_t j, i, first, last, unit, n = s.n
+    cdef Py_ssize_t j, i, first, last, n_pairs = 0, most = 1, n = s.n
+    cdef Py_ssize_t[TILE] units, units_later
     cdef const double* row
-    cdef bint fresh
+    cdef bint fresh = True
+    if group.is_complete and later.is_complete:   # all pairs meet the same signals, as many as their tile has rows for
+        most = max(1, TILE // max(1, heard_by(s, l)))
+    if way == CONSTANT:
+        _pair_heard(s, group.column, _weights(s, plan, l), 0)
+        _multiply_heard(s, group.column, group.column, 1, True)
+        for j in range(group.column, group.column + group.n_units):
+            _add_result(s, j, j, s.result, h)
+        return
     for j in range(group.n_units):
         first, last = 0, later.n_units
         if l == k:
-            first, last = j, j + 1 if way == SAME_UNIT or way == CONSTANT else last
-        if way == CONSTANT:
-            row = _weights(s, plan, l)
-        elif l != k:
+            first, last = j, j + 1 if way == SAME_UNIT else last
+        if l != k:
             row = ahead_of(s, l, j, k)
         elif group.is_stored:
             row = s.own + (group.own + j * group.n_units + first) * n
@@ -210,20 +217,41 @@ cdef void add_by_units(Signals s, Plan plan, const double* w, Way way, int l, in
             curve_row(s, plan, w, l, j, last - first, s.row)
             row = s.row
         for i in range(first, last):
-            fresh = i == first or not later.is_complete
-            _multiply_heard(s, group.column + j, later.column + i, row + (i - first) * n, fresh)
-            if way == CONSTANT:
-                for unit in range(group.column, group.column + group.n_units):
-                    _add_result(s, unit, unit, True, h)
-                return
-            _add_result(s, group.column + j, later.column + i, l == k, h)
+            units[n_pairs], units_later[n_pairs] = group.column + j, later.column + i
+            _pair_heard(s, units[n_pairs], row + (i - first) * n, n_pairs)
+            n_pairs += 1
+            if n_pairs == most:
+                _add_pairs(s, units, units_later, n_pairs, fresh, h)
+                fresh = not later.is_complete
+                n_pairs = 0
+    if n_pairs:
+        _add_pairs(s, units, units_later, n_pairs, fresh, h)
+
+
+cdef void _pair_heard(Signals s, Py_ssize_t unit, const double* row, Py_ssize_t place) noexcept nogil:
+    """M_jk z_i for all signals i that a unit hears: rows of the tile, after those of `place` such units."""
+    cdef const int* heard = s.wiring.heard + s.wiring.first_heard[unit]
+    cdef Py_ssize_t i, n = s.n, d = s.wiring.first_heard[unit + 1] - s.wiring.first_heard[unit]
+    for i in range(d):
+        hadamard(row, s.z + heard[i] * n, s.tile + (place * d + i) * n, n)
+
+
+cdef void _add_pairs(
+    Signals s, const Py_ssize_t* units, const Py_ssize_t* units_later, Py_ssize_t n_pairs, bint fresh, double* h
+) noexcept nogil:
+    """H += sum_n M_jk z_i z_l for the pairs of units that have rows in the tile."""
+    cdef Py_ssize_t i, unit = units[0], later = units_later[0]
+    cdef Py_ssize_t size = s.wiring.first_heard[unit + 1] - s.wiring.first_heard[unit]
+    size *= s.wiring.first_heard[later + 1] - s.wiring.first_heard[later]
+    _multiply_heard(s, unit, later, n_pairs, fresh)
+    for i in range(n_pairs):
+        _add_result(s, units[i], units_later[i], s.result + i * size, h)
 
 
 cdef void _multiply_heard(
-    Signals s, Py_ssize_t unit, Py_ssize_t later, const double* row, bint fresh
+    Signals s, Py_ssize_t unit, Py_ssize_t later, Py_ssize_t n_pairs, bint fresh
 ) noexcept nogil:
-    """sum_n M_jk z_i z_l for all signals i that one unit hears and l that the other hears, into the result."""
-    cdef const int* heard = s.wiring.heard + s.wiring.first_heard[unit]
+    """The rows of the tile, as many for each pair as `unit` hears signals, times the signals that `later` hears."""
     cdef const int* heard_later = s.wiring.heard + s.wiring.first_heard[later]
     cdef Py_ssize_t d = s.wiring.first_heard[unit + 1] - s.wiring.first_heard[unit], i, n = s.n
     cdef Py_ssize_t d_later = s.wiring.first_heard[later + 1] - s.wiring.first_heard[later]
@@ -232,12 +260,10 @@ cdef void _multiply_heard(
     if fresh:
         for i in range(d_later):
             memcpy(s.heard + i * n, s.z + heard_later[i] * n, n * sizeof(double))
-    for i in range(d):
-        hadamard(row, s.z + heard[i] * n, s.tile + i * n, n)
-    correlate(d, d_later, n, s.tile, n, s.heard, n, NULL, s.result, d_later)
+    correlate(n_pairs * d, d_later, n, s.tile, n, s.heard, n, NULL, s.result, d_later)
 
 
-cdef void _add_result(Signals s, Py_ssize_t unit, Py_ssize_t later, bint same_layer, double* h) noexcept nogil:
+cdef void _add_result(Signals s, Py_ssize_t unit, Py_ssize_t later, const double* result, double* h) noexcept nogil:
     """H += the result, above the diagonal: in one layer the order of the units is not that of their parameters."""
     cdef const Py_ssize_t* places = s.wiring.heard_places + s.wiring.first_heard[unit]
     cdef const Py_ssize_t* places_later = s.wiring.heard_places + s.wiring.first_heard[later]
@@ -248,6 +274,6 @@ cdef void _add_result(Signals s, Py_ssize_t unit, Py_ssize_t later, bint same_la
         for k in range(d_later):
             q = places_later[k]
             if p <= q:
-                h[p * s.wiring.n_parameters + q] += s.result[i * d_later + k]
+                h[p * s.wiring.n_parameters + q] += result[i * d_later + k]
             elif unit != later:
-                h[q * s.wiring.n_parameters + p] += s.result[i * d_later + k]
+                h[q * s.wiring.n_parameters + p] += result[i * d_later + k]

@@ -391,3 +391,13 @@ def test_separate_heads_have_no_second_derivative_in_common():
     assert_near(hessian, truth(problem), SAME)
     q = np.r_[24:44, 58:76]
     assert not hessian[np.ix_(np.delete(np.arange(76), q), q)].any()
+
+
+def test_network_without_parameters_has_empty_second_derivatives():
+    layer = Layer(1, "tanh", ("input",), mask={"input": np.zeros((2, 1), bool)}, bias=False)
+    net, data = Network(Topology(2, [layer])), (np.eye(2), np.ones(2))
+    assert net.hessian(*data).shape == net.gauss_newton(*data).shape == (0, 0)
+    assert net.hessian_diagonal(*data).shape == (0,)
+    assert net.parameter_jacobian(np.eye(2)).shape == (2, 1, 0)
+    assert_array_equal(net.jacobian(np.eye(2)), np.zeros((2, 1, 2)))
+    assert_array_equal(net.curvatures(*data), [[1.0], [1.0]])  # h'^2 + h''(z - y) at 0

@@ -66,7 +66,7 @@ cdef int _products(
     const floating[:, ::1] directions, bint whole, floating[:, ::1] out,
 ) except -1:
     cdef Py_ssize_t start = 0, k = 0
-    cdef const floating* weights = &w[0]
+    cdef const floating* weights = &w[0] if w.shape[0] else NULL   # a network may have none
     cdef int n = 0
     cdef double until
     cdef Chunk chunk

@@ -62,6 +62,8 @@ def hessian(
     """
     _check(plan, wiring, loss, w, data)
     n = wiring.n_parameters
+    if n == 0:
+        return np.zeros((0, 0)) if out is None else out
     order = _weighted_rows(data)
     n_rows = data.n_rows if order is None else len(order)
     s = Signals(wiring, n_rows, reads_raw, True)
@@ -105,7 +107,8 @@ def hessian_diagonal(
     order = _weighted_rows(data)
     s = Signals(wiring, data.n_rows if order is None else len(order), reads_raw, False)
     out = np.zeros(plan.n_parameters)
-    _diagonal(s, plan, loss, _arranged(wiring, w), data, order, not gauss_newton, None, out)
+    if out.size:   # a network may have none
+        _diagonal(s, plan, loss, _arranged(wiring, w), data, order, not gauss_newton, None, out)
     return out if wiring.order is None else out[np.argsort(wiring.order)]
 
 
@@ -216,7 +219,7 @@ cdef int _diagonal(
     """M_jj into `by_unit`, sum_n M_jj z_i^2 into `by_weight`, where they are given."""
     cdef Py_ssize_t start = 0, i, u, row, n_rows = data.n_rows if order is None else order.shape[0]
     cdef const Py_ssize_t* rows = &order[0] if order is not None and n_rows else NULL
-    cdef const double* weights = &w[0]
+    cdef const double* weights = &w[0] if w.shape[0] else NULL   # a network may have none
     cdef Workspace ws = Workspace(plan, data.dtype, s.capacity, data.gathers(order is not None))
     cdef int n
     cdef Chunk chunk

@@ -22,7 +22,7 @@ from bpnet._core.kernels cimport BPNET_IDENTITY, BPNET_SOFTMAX
 from bpnet._core.own_errors cimport raise_pending
 from bpnet._core.plan cimport Block, Layer, Output, Piece, Plan, Workspace
 from bpnet._core.products cimport beyond_reach, product
-from bpnet._core.sweeps cimport OUTPUT, RAW, Reading, chain, forward, read_outputs
+from bpnet._core.sweeps cimport HIDDEN, OUTPUT, RAW, Reading, chain, forward, read_outputs
 
 #: Signals of a chunk should stay in a core's second-level cache ...
 DEF CHUNK_BYTES = 256 * 1024
@@ -68,7 +68,7 @@ def parameter_jacobian(Plan plan not None, w, Data data not None, bint raw=False
     out = np.empty((data.n_rows, plan.n_outputs, plan.n_parameters), data.dtype)
     ws, signals, _ = _room(plan, data, plan.n_outputs, False)
     reading = RAW if raw else OUTPUT
-    if data.n_rows == 0:
+    if out.size == 0:
         return out
     if data.dtype == np.float32:
         _parameter_jacobian[float](plan, w, data, ws, reading, signals, out)
@@ -183,7 +183,7 @@ cdef int _jacobian(
     floating[::1] signals, floating[:, :, ::1] seeds, floating[::1] head, floating[:, :, ::1] out,
 ) except -1:
     cdef Py_ssize_t start = 0
-    cdef const floating* weights = &w[0]
+    cdef const floating* weights = &w[0] if w.shape[0] else NULL   # a network may have none
     cdef floating* matrices = &head[0] if head is not None and head.shape[0] else NULL
     cdef int n
     if matrices != NULL:
@@ -194,7 +194,7 @@ cdef int _jacobian(
         with nogil:
             n = <int> min(ws.capacity, data.n_rows - start)
             chunk = load(data, ws, NULL, start, n, 0, n, weights)
-            forward(plan, weights, ws, &chunk, reading, True)
+            forward(plan, weights, ws, &chunk, reading if matrices == NULL else HIDDEN, True)
             if is_forward:
                 _sweep_forward(
                     plan, weights, ws, n, reading, &seeds[0, 0, 0], &signals[0], &seeds[1, 0, 0], &out[start, 0, 0]

@@ -9,6 +9,7 @@ cdef enum Reading:
     # What the loss or the caller reads.
     RAW       # a of the outputs
     OUTPUT    # z of the outputs
+    HIDDEN    # signals of the layers before the outputs, of a plan that ends plainly
 
 cdef void forward(
     Plan plan, const floating* w, Workspace ws, const Chunk* chunk, Reading reading, bint slopes

@@ -23,8 +23,8 @@ cdef void forward(
 ) noexcept nogil:
     """a_j = sum_i w_ji z_i + b_j,  z_j = h(a_j)   (5.48, 5.49).
 
-    `outputs_of` finds a or z of the outputs, as `reading` asks; ws.slope becomes h'(a) where `slopes` asks for it, and
-    ws.bend, if there is one, h''(a).
+    `outputs_of` finds a or z of the outputs, where `reading` asks for them; ws.slope becomes h'(a) where `slopes` asks
+    for it, and ws.bend, if there is one, h''(a).
     """
     cdef int l, b
     cdef Layer* layer
@@ -35,7 +35,7 @@ cdef void forward(
     cdef floating* a
     cdef const floating* a0
     cdef Py_ssize_t a0_row
-    for l in range(1, plan.n_layers):
+    for l in range(1, plan.n_layers - (reading == HIDDEN)):
         layer = &plan.layers[l]
         a = z + place(layer, chunk)
         a0 = w + layer.bias_offset if layer.bias_offset >= 0 else NULL

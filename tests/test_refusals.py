@@ -19,6 +19,7 @@ from bpnet import (
     initializers,
     train,
 )
+from bpnet.callbacks import find_learning_rate, resume
 from bpnet.diagnostics import delta_statistics, predict_delta_statistics
 
 EDGES = [(0, "a"), (1, "a")]
@@ -83,6 +84,11 @@ REFUSED = {  # what is wrong: the error, its words, and the call
         "an activation out of",
         lambda: Topology.from_edges(2, EDGES, outputs=["a"], activation=np.zeros(3)),
     ),
+    "no estimator": (TypeError, "an MLPRegressor or", lambda: find_learning_rate(net(), X, Y)),
+    "a word as rate": (TypeError, "min_rate as a", lambda: find_learning_rate(MLPRegressor(), X, Y, min_rate="a")),
+    "half a step": (TypeError, "n_steps as an int", lambda: find_learning_rate(MLPRegressor(), X, Y, n_steps=10.5)),
+    "no end": (ValueError, "min_rate < max_rate", lambda: find_learning_rate(MLPRegressor(), X, Y, max_rate=np.inf)),
+    "a number as path": (TypeError, "os.PathLike", lambda: resume(0)),
     "falling pointers": (ValueError, "indptr", lambda: delta_statistics(net(), FALLING, Y)),
     "predicted from falling pointers": (ValueError, "indptr", lambda: predict_delta_statistics(net(), FALLING, Y)),
     "infinite weight": (ValueError, "sample_weight contains inf", lambda: MLPRegressor().fit(X, Y, np.inf)),

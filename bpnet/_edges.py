@@ -31,6 +31,8 @@ def read_edges(edges, n_inputs):
             raise ValueError(f"expected an array of edges of shape (n_edges, 2), got {edges.shape}")
         if edges.dtype.kind in "iu" and len(edges):
             return _number_integers(edges, n_inputs)
+    if not np.iterable(edges) or hasattr(edges, "tocsr"):
+        raise TypeError(f"expected edges as pairs (upstream, downstream), got {type(edges).__name__}")
     numbers: dict[Hashable, int] = {i: i for i in range(n_inputs)}
     pairs = []
     for edge in edges:
@@ -133,7 +135,7 @@ def check_reach(upstream, downstream, outputs, names, n_inputs):
 
 def read_outputs(outputs, numbers, n_inputs):
     """Numbers of the outputs, from 0."""
-    outputs = [outputs] if isinstance(outputs, str) or not hasattr(outputs, "__iter__") else list(outputs)
+    outputs = [outputs] if isinstance(outputs, str) or not np.iterable(outputs) else list(outputs)
     outputs = [as_label(label) for label in outputs]
     for label in outputs:
         if label not in numbers:
@@ -156,9 +158,9 @@ def read_activations(activation, out_activation, labels, outputs):
     if out_activation is not None:
         for k in outputs:
             names[k] = out_activation
-    if None in names:
-        raise ValueError(f"expected an activation for every unit, got none for {labels[names.index(None)]!r}")
-    for name in dict.fromkeys(names):
+    for label, name in zip(labels, names, strict=True):
+        if name is None:
+            raise ValueError(f"expected an activation for every unit, got none for {label!r}")
         check_activation(name)
     return names
 

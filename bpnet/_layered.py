@@ -7,7 +7,7 @@ from itertools import accumulate
 import numpy as np
 
 from bpnet._core.plan import Plan
-from bpnet.layers import INPUT, MAX_UNITS, Layer, count
+from bpnet.layers import INPUT, MAX_UNITS, Layer, as_names, count
 
 
 class Layered:
@@ -18,10 +18,12 @@ class Layered:
 
     def __init__(self, n_inputs, layers, outputs=None):
         self.n_inputs = count(n_inputs, "n_inputs")
+        if not np.iterable(layers):
+            raise TypeError(f"expected a sequence of Layer, got {layers!r}")
         self.layers = _resolve(self.n_inputs, tuple(layers))
         names = [layer.name for layer in self.layers]
         outputs = names[-1] if outputs is None else outputs
-        self.outputs = (outputs,) if isinstance(outputs, str) else tuple(outputs)
+        self.outputs = as_names(outputs, "outputs")
         self.sizes = {INPUT: self.n_inputs} | {layer.name: layer.n_units for layer in self.layers}
         if not self.outputs or len(set(self.outputs)) != len(self.outputs) or not set(self.outputs) <= set(names):
             raise ValueError(f"expected outputs out of the layers {names}, each once, got {list(self.outputs)}")
@@ -96,7 +98,7 @@ class Layered:
 
     def weight_index(self, upstream, downstream):
         """Place of a weight, or None."""
-        (source, i), (name, j) = upstream, downstream
+        (source, i), (name, j) = _as_label(upstream), _as_label(downstream)
         weights = self._places.get((source, name))
         if weights is None or not (0 <= i < weights.shape[0] and 0 <= j < weights.shape[1]) or weights[i, j] < 0:
             return None
@@ -104,7 +106,7 @@ class Layered:
 
     def bias_index(self, unit):
         """Place of a bias, or None."""
-        name, j = unit
+        name, j = _as_label(unit)
         stop = 0
         for layer in self.layers:
             stop += sum(self._n_weights(layer, source) for source in layer.sources)
@@ -138,6 +140,13 @@ class Layered:
 
     def _n_weights(self, layer, source):
         return int(layer.mask[source].sum()) if source in layer.mask else self.sizes[source] * layer.n_units
+
+
+def _as_label(label):
+    """Layer and number of a unit; of no layer where it is no such pair."""
+    is_pair = isinstance(label, tuple | list) and len(label) == 2
+    is_label = is_pair and isinstance(label[0], str) and isinstance(label[1], int | np.integer)
+    return label if is_label else (None, 0)
 
 
 def _resolve(n_inputs, layers):

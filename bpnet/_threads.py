@@ -2,6 +2,7 @@
 """How many threads work: those that `n_jobs` asks for, and one of BLAS, whatever its own settings."""
 
 import os
+import sys
 from contextlib import contextmanager
 from functools import cache
 from threading import RLock
@@ -65,7 +66,7 @@ def count_threads(n_jobs):
     from joblib import effective_n_jobs
     from joblib.parallel import get_active_backend
 
-    wanted = effective_n_jobs(n_jobs)
+    wanted = min(effective_n_jobs(n_jobs), sys.maxsize)
     if get_active_backend()[0].nesting_level:
         # What joblib tells its processes; workers that are threads are told nothing, and have filled the machine.
         share = os.environ.get("OMP_NUM_THREADS", "1").split(",")[0]

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Checks of arrays at the doors of `Network`; the estimators use scikit-learn's."""
 
+from numbers import Integral, Real
+
 import numpy as np
 from numpy.random import Generator, RandomState
 
@@ -18,7 +20,32 @@ def as_data_type(dtype):
 
 def as_random_state(seed):
     """A source of random numbers from None, an integer, a RandomState or a Generator."""
-    return seed if isinstance(seed, RandomState | Generator) else RandomState(seed)
+    if isinstance(seed, RandomState | Generator):
+        return seed
+    if seed is not None and not isinstance(seed, Integral):
+        raise TypeError(f"expected random_state as None, an integer, a RandomState or a Generator, got {seed!r}")
+    return RandomState(seed)
+
+
+def check_choice(name, value, choices):
+    """Raise ValueError unless a value is one of some words."""
+    if not isinstance(value, str) or value not in choices:
+        raise ValueError(f"expected {name} out of {', '.join(choices)}, got {value!r}")
+
+
+def check_number(name, value):
+    """Raise TypeError unless a value is a real number."""
+    if not isinstance(value, Real):
+        raise TypeError(f"expected {name} as a number, got {value!r}")
+
+
+def check_count(value, name, least=0):
+    """An integer of at least so much."""
+    if isinstance(value, bool) or not isinstance(value, Integral):
+        raise TypeError(f"expected {name} as an integer, got {value!r}")
+    if value < least:
+        raise ValueError(f"expected {name} of at least {least}, got {value}")
+    return int(value)
 
 
 def as_inputs(X, n_inputs, dtype, check_finite=True):
@@ -83,7 +110,7 @@ def as_directions(v, n_parameters, dtype):
 
 def as_raw(of):
     """Whether `of` asks for the raw outputs."""
-    if of not in ("output", "raw"):
+    if not isinstance(of, str) or of not in ("output", "raw"):
         raise ValueError(f"expected of as 'output' or 'raw', got {of!r}")
     return of == "raw"
 
@@ -104,17 +131,25 @@ def _as_numbers(values, name, dtype, check_finite=True):
     """A contiguous array of finite numbers of this type; no copy where it is one already."""
     # Conversion is gone around where there is nothing to convert: it takes longer than the outputs of one row.
     ready = type(values) is np.ndarray and values.dtype == dtype and values.flags.c_contiguous and values.flags.aligned
-    array = values if ready else _convert(values, name, dtype)
+    array = values if ready else as_array(values, name, dtype)
     if check_finite and not all_finite(array):
         raise ValueError(f"expected finite numbers in {name}, got NaN, infinity or one too large for {np.dtype(dtype)}")
     return array
 
 
-def _convert(values, name, dtype):
-    """A contiguous array of this type."""
-    given = np.asarray(values)
+def as_array(values, name, dtype):
+    """A contiguous array of this type; TypeError or ValueError for what is none of real numbers."""
+    try:
+        given = np.asarray(values)
+    except ValueError as error:
+        raise ValueError(f"expected an array of numbers as {name}: {error}") from None
     has_strings = given.dtype.kind == "O" and any(isinstance(value, str) for value in given.flat)
     if given.dtype.kind not in "fiubO" or has_strings:
         raise TypeError(f"expected numbers in {name}, got {given.dtype}")
-    with np.errstate(over="ignore"):  # numbers too large for the type become infinite, and are refused as such
-        return np.require(given, dtype, ["C", "A"]).reshape(given.shape)
+    try:
+        with np.errstate(over="ignore"):  # numbers too large for the type become infinite, and are refused as such
+            return np.require(given, dtype, ["C", "A"]).reshape(given.shape)
+    except (TypeError, ValueError, OverflowError) as error:  # of objects
+        raise (TypeError if isinstance(error, TypeError) else ValueError)(
+            f"expected numbers in {name}: {error}"
+        ) from None

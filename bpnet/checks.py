@@ -3,8 +3,8 @@
 
 import numpy as np
 
-from bpnet._validation import as_random_state
-from bpnet.network import Network
+from bpnet._validation import as_random_state, check_count
+from bpnet.network import Network, check_network
 
 
 def check_gradient(net, X, y, sample_weight=None, *, n_directions=None, random_state=0):
@@ -36,13 +36,14 @@ def check_gradient(net, X, y, sample_weight=None, *, n_directions=None, random_s
     >>> check_gradient(net, np.eye(2), np.array([1.0, -1.0])) < 1e-7
     True
     """
+    check_network(net)
     w = net.parameters.astype(np.float64)
     probe = Network.from_parameters(net.topology, w.copy(), net.loss_name)
     gradient = probe.gradient(X, y, sample_weight)
     if n_directions is None and len(w) <= 1000:
         directions = np.eye(len(w))
     else:
-        directions = _random_directions(n_directions or 100, len(w), random_state)
+        directions = _random_directions(n_directions, len(w), random_state)
     step = _step(w)
     slopes = []
     for direction in directions:
@@ -78,6 +79,7 @@ def check_jacobian(net, X, of="output"):
     >>> check_jacobian(net, np.eye(2)) < 1e-7
     True
     """
+    check_network(net)
     probe = Network.from_parameters(net.topology, net.parameters.astype(np.float64), net.loss_name)
     exact = probe.jacobian(X, of)
     predict = probe.predict_raw if of == "raw" else probe.predict
@@ -117,12 +119,13 @@ def check_hessian(net, X, y, sample_weight=None, *, n_directions=None, random_st
     >>> check_hessian(net, np.eye(2), np.array([1.0, -1.0])) < 1e-7
     True
     """
+    check_network(net)
     w = net.parameters.astype(np.float64)
     probe = Network.from_parameters(net.topology, w.copy(), net.loss_name)
     if n_directions is None and len(w) <= 1000:
         directions, exact = np.eye(len(w)), probe.hessian(X, y, sample_weight)
     else:
-        directions = _random_directions(n_directions or 100, len(w), random_state)
+        directions = _random_directions(n_directions, len(w), random_state)
         exact = probe.hessian_product(X, y, directions, sample_weight)
     step = _step(w)
     quotients = np.empty_like(exact)
@@ -135,7 +138,8 @@ def check_hessian(net, X, y, sample_weight=None, *, n_directions=None, random_st
 
 
 def _random_directions(n_directions, n_parameters, random_state):
-    """Unit vectors, one a row."""
+    """Unit vectors, one a row; 100 where nobody says how many."""
+    n_directions = 100 if n_directions is None else check_count(n_directions, "n_directions", 1)
     directions = as_random_state(random_state).normal(size=(n_directions, n_parameters))
     return directions / np.linalg.norm(directions, axis=1, keepdims=True)
 

@@ -4,6 +4,7 @@
 import numpy as np
 
 from bpnet._core import curvature_products
+from bpnet._validation import as_array, check_choice
 from bpnet.activations import check_curvatures
 
 #: Kind of second derivative -> whether it is the Gauss-Newton matrix.
@@ -31,8 +32,7 @@ def products(net, data, directions, kind):
 
 def operator(net, X, y, sample_weight, kind):
     """The matrix of this kind as a `scipy.sparse.linalg.LinearOperator`."""
-    if kind not in KINDS:
-        raise ValueError(f"expected a kind out of {', '.join(KINDS)}, got {kind!r}")
+    check_choice("a kind", kind, KINDS)
     # Imported here, for it takes longer to load than all of bpnet.
     from scipy.sparse.linalg import LinearOperator
 
@@ -40,7 +40,7 @@ def operator(net, X, y, sample_weight, kind):
 
     def product(v):
         """Of a vector, a column or a matrix of columns."""
-        rows = np.ascontiguousarray(np.atleast_2d(np.transpose(v)), net.dtype)
+        rows = as_array(np.atleast_2d(np.transpose(v)), "v", net.dtype)
         return products(net, data, rows, kind).T.reshape(np.shape(v))
 
     shape = (len(net.parameters),) * 2

@@ -10,6 +10,7 @@ import numpy as np
 from bpnet import curvature
 from bpnet._core import derivatives
 from bpnet._core import hessian as core
+from bpnet._validation import check_choice
 
 #: Directions whose products are computed together: they share the plain sweeps, and their matrix stays small.
 _TOGETHER = 64
@@ -78,8 +79,7 @@ METHODS = {"exact": exact, "columns": columns, "mixed": mixed, "finite_differenc
 
 def hessian(net, X, y, sample_weight=None, method="exact", out=None):
     """What `Network.hessian` returns."""
-    if method not in METHODS:
-        raise ValueError(f"expected a method out of {', '.join(METHODS)}, got {method!r}")
+    check_choice("a method", method, METHODS)
     _check_out(net, out)
     if method in ("exact", "columns"):
         curvature.check(net, "hessian")

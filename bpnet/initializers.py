@@ -3,6 +3,8 @@
 
 import numpy as np
 
+from bpnet._validation import as_array, as_inputs, check_count
+
 
 def glorot_uniform(topology, random_state, factor=None):
     """Uniform weights and biases in +- sqrt(factor / (fan_in + fan_out)), layer by layer.
@@ -83,7 +85,7 @@ def scale_to_data(net, X, n_rows=1000):
     """Scale the weights so that the weighted sums a of every layer have unit variance on the first rows of X.
 
     Layer by layer, from the inputs on, all weights of a layer are divided by the root of the variance of its a over
-    rows, averaged over its units; layers whose a do not vary are left alone, and so are biases.
+    rows, averaged over its units; layers whose a do not vary, or beyond all numbers, are left alone, and so are biases.
 
     Parameters
     ----------
@@ -107,8 +109,14 @@ def scale_to_data(net, X, n_rows=1000):
     >>> round(float(net.predict_raw(100 * X).var()), 6)
     1.0
     """
-    topology = net.topology
-    X = (X.tocsr() if hasattr(X, "tocsr") else np.asarray(X, net.dtype))[:n_rows]
+    from bpnet.network import check_network  # which reads this module
+
+    check_network(net)
+    n_rows, topology = check_count(n_rows, "n_rows", 1), net.topology
+    as_inputs(X, topology.n_inputs, net.dtype)
+    X = (X.tocsr() if hasattr(X, "tocsr") else as_array(X, "X", net.dtype))[:n_rows]
+    if not X.shape[0]:
+        raise ValueError("expected at least one sample, got none")
     sizes = _sizes(topology)
     columns = np.cumsum([0, *[layer.n_units for layer in topology.layers]])
     place = {layer.name: slice(columns[k], columns[k + 1]) for k, layer in enumerate(topology.layers)}
@@ -117,8 +125,9 @@ def scale_to_data(net, X, n_rows=1000):
         cuts = np.cumsum([sizes[source] for source in layer.sources])[:-1]
         heard = [X if source == "input" else z[:, place[source]] for source in layer.sources]
         a = sum(signal @ part for signal, part in zip(heard, np.split(weights, cuts), strict=True))
-        variance = np.asarray(a).var(axis=0, dtype=np.float64).mean()
-        if variance > 0:
+        with np.errstate(over="ignore"):
+            variance = np.asarray(a).var(axis=0, dtype=np.float64).mean()
+        if 0 < variance < np.inf:
             net.parameters[start:stop] /= np.sqrt(variance)
 
 

@@ -51,7 +51,7 @@ class Layer:
     def __init__(self, n_units, activation="tanh", sources=None, name=None, mask=None, bias=True):
         n_units = None if n_units is None else count(n_units, "n_units")
         if not isinstance(activation, str | Activation):
-            if not hasattr(activation, "__iter__"):
+            if not np.iterable(activation):
                 raise TypeError(f"expected an activation by name, an Activation or one per unit, got {activation!r}")
             activation = tuple(str(part) if isinstance(part, str) else part for part in activation)
             if len(activation) != n_units:
@@ -62,14 +62,16 @@ class Layer:
             raise ValueError(
                 "softmax couples all units of a layer: expected it for the whole layer, got it for some units"
             )
-        if isinstance(sources, str):
-            sources = (sources,)
+        if mask is not None and not isinstance(mask, Mapping):
+            raise TypeError(f"expected mask as a dict of matrices by their source, got {type(mask).__name__}")
+        if not isinstance(bias, bool | int | np.bool_):
+            raise TypeError(f"expected bias as True or False, got {bias!r}")
         if name is not None and (not isinstance(name, str) or name == INPUT):
             raise ValueError(f"expected a name that is a string other than {INPUT!r}, got {name!r}")
         set_ = object.__setattr__
         set_(self, "n_units", n_units)
         set_(self, "activation", activation)
-        set_(self, "sources", None if sources is None else tuple(sources))
+        set_(self, "sources", None if sources is None else as_names(sources, "sources"))
         set_(self, "name", name)
         set_(self, "mask", MappingProxyType({source: _frozen_mask(cells) for source, cells in (mask or {}).items()}))
         set_(self, "bias", bool(bias))
@@ -117,6 +119,14 @@ def _frozen_mask(cells):
         raise ValueError(f"expected a mask as a matrix of bool, got {cells.ndim} dimension(s) of {cells.dtype}")
     cells.setflags(write=False)
     return cells
+
+
+def as_names(names, what):
+    """One name of a layer or a sequence of them, as a tuple."""
+    listed = (names,) if isinstance(names, str) else tuple(names) if np.iterable(names) else (None,)
+    if not all(isinstance(name, str) for name in listed):
+        raise TypeError(f"expected {what} as names of layers, got {names!r}")
+    return listed
 
 
 def count(value, name):

@@ -9,6 +9,7 @@ from bpnet._core.data import Data
 from bpnet._core.plan import aligned
 from bpnet._pickles import FORMAT, check_format
 from bpnet._validation import (
+    as_array,
     as_data_type,
     as_directions,
     as_inputs,
@@ -103,7 +104,7 @@ class Network:
     def parameters(self, values):
         if np.shape(values) != self._parameters.shape:
             raise ValueError(f"expected {len(self._parameters)} parameters, got an array of shape {np.shape(values)}")
-        self._parameters[...] = values
+        self._parameters[...] = as_array(values, "parameters", self.dtype)
 
     @property
     def coefs(self):
@@ -480,3 +481,9 @@ class Network:
 
     def _repr_html_(self):
         return _html.network(self.topology, f"Network of {self.dtype.name}, loss {self.loss_name}")
+
+
+def check_network(net):
+    """Raise TypeError unless it is a `Network`."""
+    if not isinstance(net, Network):
+        raise TypeError(f"expected a Network, got {net!r}")

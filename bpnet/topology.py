@@ -77,11 +77,15 @@ class Topology:
         >>> Topology.layered([8, 32, 1]).n_parameters
         321
         """
+        if not np.iterable(sizes):
+            raise TypeError(f"expected sizes as a sequence of integers, got {sizes!r}")
         sizes = list(sizes)
         if len(sizes) < 2:
             raise ValueError(f"expected sizes of at least the inputs and the outputs, got {sizes}")
         n_inputs, *hidden, n_outputs = sizes
         is_one = isinstance(activation, str | Activation)
+        if not is_one and not np.iterable(activation):
+            raise TypeError(f"expected an activation by name, an Activation or one per layer, got {activation!r}")
         names = [activation] * len(hidden) if is_one else list(activation)
         if len(names) != len(hidden):
             raise ValueError(f"expected one activation or {len(hidden)}, one per hidden layer, got {len(names)}")

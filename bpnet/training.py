@@ -2,7 +2,6 @@
 """Mini-batch training of any network: the loop over compiled epochs."""
 
 import warnings
-from numbers import Integral
 from time import monotonic
 
 import numpy as np
@@ -13,7 +12,8 @@ from bpnet._core.shuffling import shuffle_rows
 from bpnet._core.updates import Adam, GradientDescent, RMSProp, Rprop
 from bpnet._options import check_options, equip
 from bpnet._threads import count_threads, one_blas_thread
-from bpnet._validation import as_random_state
+from bpnet._validation import as_random_state, check_choice, check_count, check_number
+from bpnet.network import check_network
 from bpnet.schedules import Constant, Planned
 
 #: Seconds that a compiled epoch runs before Python looks for Ctrl-C.
@@ -136,7 +136,9 @@ def train(
     >>> net.predict(X).round().ravel()
     array([0., 1., 1., 0.])
     """
-    _check_arguments(rule, reduction, learning_rate, alpha, n_epochs)
+    check_network(net)
+    numbers = {"alpha_l1": alpha_l1, "weight_decay": weight_decay, "max_gradient_norm": max_gradient_norm}
+    _check_arguments(rule, reduction, n_epochs, learning_rate, alpha, numbers | settings)
     check_options(rule, dropout, input_dropout, weight_decay, max_gradient_norm, schedule)
     data = net._data(X, y, sample_weight)
     if data.n_rows == 0:
@@ -176,26 +178,26 @@ def train(
     return curve
 
 
-def _check_arguments(rule, reduction, learning_rate, alpha, n_epochs):
-    if rule not in RULES:
-        raise ValueError(f"expected a rule out of {', '.join(RULES)}, got {rule!r}")
+def _check_arguments(rule, reduction, n_epochs, learning_rate, alpha, numbers):
+    check_choice("a rule", rule, RULES)
     if reduction not in ("sum", "mean"):
         raise ValueError(f"expected reduction 'sum' or 'mean', got {reduction!r}")
+    for name, value in {"learning_rate": learning_rate, "alpha": alpha, **numbers}.items():
+        if name != "max_gradient_norm" or value is not None:
+            check_number(name, value)
     if not learning_rate > 0 or not alpha >= 0:
         raise ValueError(f"expected learning_rate above 0 and alpha of at least 0, got {learning_rate} and {alpha}")
-    if not isinstance(n_epochs, Integral):
-        raise TypeError(f"expected n_epochs as an integer, got {n_epochs!r}")
-    if n_epochs < 0:
-        raise ValueError(f"expected n_epochs of at least 0, got {n_epochs}")
+    check_count(n_epochs, "n_epochs")
 
 
 def _resolve_batch_size(batch_size, rule, n_rows):
     """Rows of a batch, no more than there are; all of them for a rule that needs the sign of the whole gradient."""
     if batch_size is None:
         batch_size = n_rows if rule == "rprop" else 32
+    batch_size = check_count(batch_size, "batch_size", 1)
     if rule == "rprop" and batch_size < n_rows:
         raise ValueError(f"'rprop' works on all {n_rows} rows at once, got batch_size {batch_size}")
-    return min(batch_size, n_rows) if isinstance(batch_size, Integral) else batch_size
+    return min(batch_size, n_rows)
 
 
 def draw_seed(random_state):

@@ -3,6 +3,8 @@
 
 import numpy as np
 
+from bpnet._validation import as_array
+
 
 class ParameterViews(list):
     """List of arrays that are views of a network's flat vector of parameters.
@@ -18,11 +20,13 @@ class ParameterViews(list):
 
     def __setitem__(self, index, values):
         places = range(len(self))[index]
+        if isinstance(index, slice) and not np.iterable(values):
+            raise TypeError(f"expected {len(places)} arrays, got {values!r}")
         places, values = (list(places), list(values)) if isinstance(index, slice) else ([places], [values])
         if len(values) != len(places):
             raise ValueError(f"expected {len(places)} arrays, got {len(values)}")
         # All are checked before the first is written.
-        arrays = [np.asarray(value, self._network.dtype) for value in values]
+        arrays = [as_array(value, "an item", self._network.dtype) for value in values]
         for k, array in zip(places, arrays, strict=True):
             if array.shape != self[k].shape:
                 raise ValueError(f"expected an array of shape {self[k].shape} for item {k}, got {array.shape}")

@@ -16,7 +16,8 @@ import reference
 import reference_jax
 from hypothesis import Phase, assume, given, settings
 from hypothesis import strategies as st
-from problems import ALL_LOSSES, random_layers, random_units
+from problems import ALL_LOSSES
+from random_problems import random_layers, random_units
 
 FIRST_ORDER, SECOND_ORDER = 1e-10, 1e-9
 BOUNDS = {

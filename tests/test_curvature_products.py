@@ -9,7 +9,8 @@ import scipy.sparse as sp
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
-from problems import CATALOGUE, GRAPHS, LOSSES, assert_near, make, random_problems, random_units
+from problems import CATALOGUE, GRAPHS, LOSSES, assert_near, make
+from random_problems import random_problems, random_units
 
 from bpnet import Layer, Network, Topology
 from bpnet._core.curvature_products import products

@@ -28,6 +28,7 @@ from sklearn.feature_selection import SequentialFeatureSelector
 from sklearn.impute import IterativeImputer
 from sklearn.inspection import partial_dependence, permutation_importance
 from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import get_scorer
 from sklearn.model_selection import (
     GridSearchCV,
     HalvingGridSearchCV,
@@ -126,7 +127,10 @@ def test_sample_weights_are_routed_through_pipeline_and_search():
     with sklearn.config_context(enable_metadata_routing=True):
         est = MLPClassifier(**QUICK).set_fit_request(sample_weight=True).set_score_request(sample_weight=True)
         pipe = make_pipeline(StandardScaler().set_fit_request(sample_weight=False), est)
-        search = GridSearchCV(pipe, {"mlpclassifier__alpha": [0.1]}, cv=3).fit(X, NAMES, sample_weight=weight)
+        # scikit-learn 1.7 does not pass a pipeline's own score its weights.
+        score = get_scorer("accuracy").set_score_request(sample_weight=True)
+        search = GridSearchCV(pipe, {"mlpclassifier__alpha": [0.1]}, cv=3, scoring=score)
+        search.fit(X, NAMES, sample_weight=weight)
     assert (search.predict(X[LABELS == 0]) == "setosa").mean() < 0.5 < search.best_score_
 
 

@@ -12,7 +12,8 @@ import pytest
 from compiled import FLAGS, call, call_classes, compile_c
 from hypothesis import given, settings
 from numpy.testing import assert_array_equal
-from problems import CATALOGUE, assert_near, make, random_problems
+from problems import CATALOGUE, assert_near, make
+from random_problems import random_problems
 from sklearn.datasets import load_breast_cancer, load_iris
 from sklearn.exceptions import NotFittedError
 from sklearn.pipeline import make_pipeline

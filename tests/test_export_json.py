@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
-from problems import CATALOGUE, FEEDS_ON, GRAPHS, assert_near, make, random_problems
+from problems import CATALOGUE, FEEDS_ON, GRAPHS, assert_near, make
+from random_problems import random_problems
 from scipy.sparse import csr_matrix
 from scipy.special import softmax
 from sklearn.datasets import load_iris

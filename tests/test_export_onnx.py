@@ -6,7 +6,8 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from numpy.testing import assert_allclose, assert_array_equal
-from problems import CATALOGUE, HIDDEN, assert_near, make, random_problems
+from problems import CATALOGUE, HIDDEN, assert_near, make
+from random_problems import random_problems
 from sklearn.compose import ColumnTransformer
 from sklearn.datasets import load_diabetes, load_iris
 from sklearn.pipeline import make_pipeline

@@ -8,9 +8,11 @@ from unittest.mock import patch
 
 import numpy as np
 import pytest
+from graphs import complete
 from hypothesis import given
 from numpy.testing import assert_array_equal
-from problems import assert_near, complete, make, random_units
+from problems import assert_near, make
+from random_problems import random_units
 
 from bpnet import Layer, Network, Topology, train
 from bpnet._core.plan import Workspace

@@ -9,10 +9,12 @@ import numpy as np
 import pytest
 import reference
 import scipy.sparse as sp
+from graphs import layer
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
-from problems import CATALOGUE, GRAPHS, LOSSES, Problem, assert_near, layer, make, random_problems, random_units
+from problems import CATALOGUE, GRAPHS, LOSSES, Problem, assert_near, make
+from random_problems import random_problems, random_units
 
 from bpnet import Layer, Network, Topology
 from bpnet._core import hessian as core

@@ -7,7 +7,8 @@ import reference
 import scipy.sparse
 from hypothesis import given
 from numpy.testing import assert_allclose, assert_array_equal
-from problems import GRAPHS, assert_near, make, random_problems
+from problems import GRAPHS, assert_near, make
+from random_problems import random_problems
 from sklearn.datasets import load_diabetes, load_iris
 from sklearn.exceptions import NotFittedError
 

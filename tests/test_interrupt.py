@@ -53,6 +53,21 @@ class CtrlC:
         self.took = time.monotonic() - self.pressed
 
 
+def interrupted(call, seconds):
+    """Seconds from Ctrl-C to the end of a call that ends with a warning then.
+
+    On a busy machine Ctrl-C may come before training has begun, and raises: then it is pressed later.
+    """
+    try:
+        with CtrlC(seconds) as ctrl_c, pytest.warns(UserWarning, match="Training interrupted by user"):
+            call()
+    except KeyboardInterrupt:
+        if seconds > 60:
+            raise
+        return interrupted(call, 3 * seconds)
+    return ctrl_c.took
+
+
 @pytest.fixture(autouse=True)
 def ctrl_c_raises():
     """The handler of an interactive Python, whoever started these tests."""
@@ -65,9 +80,8 @@ def ctrl_c_raises():
 def test_ctrl_c_in_the_first_epoch_ends_the_fit_with_the_weights_reached(settings, data):
     start = Network(Topology.layered([20, 64, 64, 1], "relu"), random_state=0, dtype=np.float32).coefs
     est = MLPRegressor(**LONG, **settings)
-    with CtrlC(0.7) as ctrl_c, pytest.warns(UserWarning, match="Training interrupted by user"):
-        est.fit(*data)
-    assert ctrl_c.took < 5 and np.isfinite(est.predict(data[0][:9])).all()
+    assert interrupted(lambda: est.fit(*data), 0.7) < 5
+    assert np.isfinite(est.predict(data[0][:9])).all()
     assert est.n_iter_ < 3 or settings["solver"] in ("lbfgs", "scg", "newton-cg")
     if settings.get("batch_size") == 1000 and "early_stopping" not in settings:
         assert (est.coefs_[0] != start[0]).any()
@@ -76,8 +90,7 @@ def test_ctrl_c_in_the_first_epoch_ends_the_fit_with_the_weights_reached(setting
 def test_an_interrupted_classifier_can_predict_and_go_on(data):
     X, y = data[0], data[1] > 0
     est = MLPClassifier(**LONG, batch_size=1000)
-    with CtrlC(1.0), pytest.warns(UserWarning, match="interrupted"):
-        est.fit(X, y)
+    interrupted(lambda: est.fit(X, y), 1.0)
     assert est.partial_fit(X[:5000], y[:5000]).score(X[:5000], y[:5000]) > 0.8
 
 
@@ -117,9 +130,9 @@ def test_ctrl_c_while_predicting_raises(data):
 def test_ctrl_c_ends_train_of_a_network_too(data):
     net = Network(Topology.layered([20, 64, 1]), random_state=0, dtype=np.float32)
     before = net.parameters.copy()
-    with CtrlC(0.5) as ctrl_c, pytest.warns(UserWarning, match="interrupted"):
-        curve = train(net, *data, n_epochs=10**6, learning_rate=1e-4)
-    assert ctrl_c.took < 5 and len(curve) < 10**6 and (net.parameters != before).any()
+    curve = []
+    assert interrupted(lambda: curve.extend(train(net, *data, n_epochs=10**6, learning_rate=1e-4)), 0.5) < 5
+    assert len(curve) < 10**6 and (net.parameters != before).any()
 
 
 def test_ctrl_c_ends_a_hessian(data):

@@ -7,7 +7,8 @@ import scipy.sparse as sp
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
-from problems import CATALOGUE, assert_near, make, random_problems, random_units
+from problems import CATALOGUE, assert_near, make
+from random_problems import random_problems, random_units
 
 from bpnet import Layer, Network, Topology, check_jacobian
 

@@ -9,7 +9,8 @@ import reference
 import scipy.sparse as sp
 from hypothesis import given
 from numpy.testing import assert_allclose, assert_array_equal
-from problems import CATALOGUE, GRAPHS, assert_near, make, random_problems
+from problems import CATALOGUE, GRAPHS, assert_near, make
+from random_problems import random_problems
 
 from bpnet import Layer, Network, Topology, check_gradient
 from bpnet._core import derivatives

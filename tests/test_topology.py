@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 import reference
 from hypothesis import given
-from problems import CATALOGUE, make, random_problems
+from problems import CATALOGUE, make
+from random_problems import random_problems
 
 from bpnet import Layer, Topology
 

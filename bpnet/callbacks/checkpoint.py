@@ -86,7 +86,7 @@ def resume(path, callbacks=None):
     ValueError
         For a file that is none of `Checkpoint`, or not whole.
     """
-    with open(path, "rb") as file:
+    with open(os.fspath(path), "rb") as file:
         if file.readline(len(HEAD)) != HEAD:
             raise ValueError(f"expected a file written by bpnet.callbacks.Checkpoint, got {os.fspath(path)!r}")
         try:

@@ -7,6 +7,7 @@ import numpy as np
 
 from bpnet._core.shuffling import shuffle_rows
 from bpnet._threads import one_blas_thread
+from bpnet._validation import check_count, check_number
 from bpnet.training import RULES, run_epoch
 
 #: Share of the past in the moving average of the losses: some twenty batches count.
@@ -77,14 +78,21 @@ def find_learning_rate(
     from sklearn.base import clone
     from sklearn.utils import check_random_state
 
+    from bpnet.estimators._base import BaseMLP
+
+    if not isinstance(estimator, BaseMLP):
+        raise TypeError(f"expected an MLPRegressor or MLPClassifier, got {estimator!r}")
     if estimator.solver not in RULES or estimator.solver == "rprop":  # that has a rate for its first step alone
         raise ValueError(
             f"expected a solver with a learning rate, 'sgd', 'adam' or 'rmsprop', got {estimator.solver!r}"
         )
-    if not 0 < min_rate < max_rate or n_steps < 10:
+    for name, value in {"min_rate": min_rate, "max_rate": max_rate, "n_steps": n_steps}.items():
+        check_number(name, value)
+    if not 0 < min_rate < max_rate < np.inf or n_steps < 10:
         raise ValueError(
             f"expected 0 < min_rate < max_rate and n_steps of at least 10, got {min_rate}, {max_rate} and {n_steps}"
         )
+    n_steps = check_count(n_steps, "n_steps")
     draft = clone(estimator)
     draft._validate_params()
     random_state = check_random_state(draft.random_state if random_state is None else random_state)

@@ -6,9 +6,10 @@ Sums over a complete layer are one column for all units; NumPy's broadcasting do
 
 import numpy as np
 
+from bpnet._core.data import Data
 from bpnet._validation import as_inputs, as_targets, as_weights
 from bpnet.layers import INPUT
-from bpnet.network import Network
+from bpnet.network import check_network
 
 
 class Graph:
@@ -80,9 +81,8 @@ class Graph:
 
 def as_data(net, X, y, sample_weight):
     """X, y and sample weights, checked: float64 matrices (X may be sparse), weights of sum 1, no rows of weight 0."""
-    if not isinstance(net, Network):
-        raise TypeError(f"expected a Network, got {net!r}")
-    as_inputs(X, net.topology.n_inputs, np.float64)
+    check_network(net)
+    Data(net.topology.plan, as_inputs(X, net.topology.n_inputs, np.float64))  # looks at the pointers of sparse rows
     X = X.tocsr().astype(np.float64) if hasattr(X, "tocsr") else np.asarray(X, np.float64)
     n_samples = X.shape[0]
     y = as_targets(y, n_samples, net.topology.n_outputs, net._loss, np.float64)
@@ -99,15 +99,6 @@ def as_data(net, X, y, sample_weight):
 def squared(signals):
     """Squares of a dict of matrices; the one of the inputs may be sparse."""
     return {name: z.multiply(z) if hasattr(z, "multiply") else z**2 for name, z in signals.items()}
-
-
-def check_count(value, name):
-    """An integer of at least 0."""
-    if isinstance(value, bool) or not isinstance(value, int | np.integer):
-        raise TypeError(f"expected {name} as an integer, got {value!r}")
-    if value < 0:
-        raise ValueError(f"expected {name} of at least 0, got {value}")
-    return int(value)
 
 
 def _sum(values, mask):

@@ -4,8 +4,8 @@
 import numpy as np
 
 from bpnet import initializers
-from bpnet._validation import as_random_state
-from bpnet.diagnostics.graph import Graph, as_data, check_count
+from bpnet._validation import as_random_state, check_count
+from bpnet.diagnostics.graph import Graph, as_data
 from bpnet.diagnostics.table import LayerTable
 from bpnet.network import Network
 

@@ -3,8 +3,8 @@
 
 import numpy as np
 
-from bpnet._validation import as_random_state
-from bpnet.diagnostics.graph import Graph, as_data, check_count
+from bpnet._validation import as_random_state, check_count
+from bpnet.diagnostics.graph import Graph, as_data
 from bpnet.diagnostics.means import PARTS, combine, sample_terms
 from bpnet.diagnostics.measured import average
 from bpnet.diagnostics.moments import WeightMoments

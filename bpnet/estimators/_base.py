@@ -12,7 +12,7 @@ from sklearn.base import _fit_context
 from sklearn.metrics import get_scorer_names
 from sklearn.model_selection import train_test_split
 from sklearn.utils._param_validation import Interval, Options, StrOptions
-from sklearn.utils.validation import _check_sample_weight, validate_data
+from sklearn.utils.validation import validate_data
 
 from bpnet import initializers
 from bpnet._core.activations import CODES
@@ -27,6 +27,7 @@ from bpnet.estimators._restarts import fit_starts
 from bpnet.estimators._sklearn_callbacks import CallbackSupportMixin, begin_tasks
 from bpnet.estimators._topology import bind
 from bpnet.estimators._validation_set import check_given
+from bpnet.estimators._weights import check_weights
 from bpnet.network import Network
 from bpnet.optimizers.full_batch import SOLVERS
 from bpnet.optimizers.stochastic import Progress
@@ -160,10 +161,7 @@ class BaseMLP(AsksNetwork, ShowsNetwork, CallbackSupportMixin, PickledByFormat):
             order="C",
             reset=not goes_on,
         )
-        if sample_weight is not None:
-            sample_weight = _check_sample_weight(sample_weight, X, dtype=X.dtype, ensure_non_negative=True)
-            if not sample_weight.any():
-                raise ValueError("Sample weights must contain at least one non-zero number.")
+        sample_weight = check_weights(sample_weight, X, X.dtype)
         return X, self._encode(y, X.dtype, goes_on, incremental), sample_weight
 
     def _build(self, X, y, random_state, goes_on):

@@ -7,11 +7,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from sklearn.metrics import check_scoring
-from sklearn.utils.validation import _check_sample_weight, validate_data
+from sklearn.utils.validation import validate_data
 
 from bpnet._core import derivatives
 from bpnet._core.data import Data
 from bpnet._validation import as_csr
+from bpnet.estimators._weights import check_weights
 
 
 class Given(NamedTuple):
@@ -43,10 +44,7 @@ def check_given(estimator, given, like):
         y = estimator._encode_validation(y, dtype)
         if y.shape[1:] != like[1].shape[1:]:
             raise ValueError(f"expected {like[1].shape[1]} columns of targets as in training, got {y.shape[1]}")
-        if sample_weight is not None:
-            sample_weight = _check_sample_weight(sample_weight, X, dtype=dtype, ensure_non_negative=True)
-            if not sample_weight.any():
-                raise ValueError("Sample weights must contain at least one non-zero number.")
+        sample_weight = check_weights(sample_weight, X, dtype)
     except ValueError as error:
         raise ValueError(f"In the validation set (X_val, y_val, sample_weight_val): {error}") from None
     return Given(X, y, sample_weight)

@@ -21,6 +21,7 @@ from bpnet._core.own_errors cimport raise_pending
 from bpnet._core.own_losses cimport curve_own_loss, multiply_own_loss
 from bpnet._core.quantiles cimport pinball, sigma_slope
 from bpnet._core.residuals cimport huber_curvature, log_cosh_curvature
+from bpnet._core.softmax cimport exponentials
 
 
 cdef void curve(
@@ -165,13 +166,7 @@ cdef inline void _multinomial_curve(
 ) noexcept nogil:
     """sum_k y_k (diag p - p p'), on the diagonal p_j times the sum of the others: no 1 - p_j of a sure class."""
     cdef floating rest = 0, total, targets = 0, scale
-    cdef Py_ssize_t j, k, top = 0
-    for k in range(1, m):
-        if a[k] > a[top]:
-            top = k
-    for k in range(m):
-        e[k] = a[k] - a[top]
-    exp_(e, e, m)
+    cdef Py_ssize_t j, k, top = exponentials(a, e, m)
     for k in range(m):
         targets += y[k]
         if k != top:
@@ -192,13 +187,7 @@ cdef inline void _multinomial_product(
     Its own difference is then minus the sum over the others: with a sure class nothing cancels.
     """
     cdef floating total = 0, mean = 0, targets = 0
-    cdef Py_ssize_t k, top = 0
-    for k in range(1, m):
-        if a[k] > a[top]:
-            top = k
-    for k in range(m):
-        e[k] = a[k] - a[top]
-    exp_(e, e, m)
+    cdef Py_ssize_t k, top = exponentials(a, e, m)
     for k in range(m):
         targets += y[k]
         total += e[k]

@@ -34,6 +34,7 @@ from bpnet._core.kernels cimport exp_, log1p_
 from bpnet._core.loss_rows cimport blocks, points
 from bpnet._core.own_errors cimport raise_pending
 from bpnet._core.own_losses cimport evaluate_own
+from bpnet._core.softmax cimport exponentials
 
 #: Name -> kind, activation of the matched outputs, raw outputs per target (0: as many as there are parameters).
 NAMES = {
@@ -269,13 +270,7 @@ cdef inline double _multinomial_log_loss(
     """
     cdef double value = 0, log_sum
     cdef floating rest = 0, total, targets = 0, others, other_targets
-    cdef Py_ssize_t j, k, top = 0
-    for k in range(1, m):
-        if a[k] > a[top]:
-            top = k
-    for k in range(m):
-        e[k] = a[k] - a[top]
-    exp_(e, e, m)
+    cdef Py_ssize_t j, k, top = exponentials(a, e, m)
     for k in range(m):
         targets += y[k]
         if k != top:

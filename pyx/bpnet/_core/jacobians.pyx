@@ -27,7 +27,7 @@ from bpnet._core.sweeps cimport HIDDEN, OUTPUT, RAW, Reading, chain, forward, re
 #: Signals of a chunk should stay in a core's second-level cache ...
 DEF CHUNK_BYTES = 256 * 1024
 #: ... but products of fewer rows spend their time packing the weights.
-DEF MIN_ROWS = 256
+DEF MIN_ROWS = 320
 #: The head pays where its matrices stay in the second-level cache, 64 K numbers, and many samples share their making.
 DEF HEAD_SIZE = 64 * 1024
 DEF HEAD_ROWS = 4

@@ -80,7 +80,7 @@ def dropout_shares(topology, dropout, input_dropout):
     is_hidden = np.array([unit not in outputs for unit in topology.units])
     bounds = np.cumsum([0, *[layer.n_units for layer in topology.layers]])
     hidden = [slice(a, b) for a, b in pairwise(bounds) if is_hidden[a:b].any()]
-    if not isinstance(dropout, Real) and (isinstance(dropout, str) or not np.iterable(dropout)):
+    if not isinstance(dropout, Real) and not np.iterable(dropout):
         raise TypeError(f"expected dropout as a number, or one for each hidden layer, got {dropout!r}")
     given = [dropout] if isinstance(dropout, Real) else list(dropout)
     shares = given * len(hidden) if isinstance(dropout, Real) else given

@@ -22,7 +22,7 @@ def as_random_state(seed):
     """A source of random numbers from None, an integer, a RandomState or a Generator."""
     if isinstance(seed, RandomState | Generator):
         return seed
-    if seed is not None and not isinstance(seed, Integral):
+    if seed is not None and not isinstance(seed, int | np.integer):
         raise TypeError(f"expected random_state as None, an integer, a RandomState or a Generator, got {seed!r}")
     return RandomState(seed)
 

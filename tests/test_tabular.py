@@ -152,7 +152,7 @@ def test_a_net_is_the_plain_estimator_trained_on_the_other_folds(kind, y):
     twin = plain(
         topology=[Layer(8, activation), Layer(6, activation)], alpha=0.0, dropout=0.1, learning_rate="cosine",
         learning_rate_init=0.008, batch_size=16, max_iter=5, early_stopping=True, scoring="loss", tol=0.0,
-        n_iter_no_change=np.inf, random_state=net.random_state,
+        n_iter_no_change=12, random_state=net.random_state, input_dropout=0.2 if kind is TabularMLPClassifier else 0.0,
     )  # fmt: skip
     twin.fit(inside[~fold], codes[~fold], X_val=inside[fold], y_val=codes[fold])
     assert_allclose(net.network_.parameters, twin.network_.parameters, atol=1e-5)
@@ -303,6 +303,8 @@ def test_weights_that_are_all_the_same_change_next_to_nothing(kind, y):
         ({"n_estimators": 0}, {}, "'n_estimators' parameter"),
         ({"activation": "sine"}, {}, "sine"),
         ({"dropout": [0.1, 0.1, 0.1]}, {}, "dropout"),
+        ({"input_dropout": 1.0}, {}, "'input_dropout' parameter"),
+        ({"input_dropout": "none"}, {}, "'input_dropout' parameter"),
         ({"hidden_layer_sizes": (0,)}, {}, "n_units from 1"),
         ({"categorical_features": [4]}, {}, "positions below 4"),
         ({"categorical_features": [True]}, {}, "mask categorical_features of 4 columns, got 1"),
@@ -363,6 +365,27 @@ def test_verbose_says_how_each_net_did(capsys):
 def test_batches_are_a_ninetieth_of_the_rows_in_powers_of_two():
     sizes = [TabularMLPRegressor()._resolve_batch_size(n) for n in (10, 1440, 2100, 2900, 8000, 10**6)]
     assert sizes == [16, 16, 32, 32, 64, 128]
+
+
+def test_inputs_are_left_out_less_often_the_more_rows_there_are():
+    model = TabularMLPClassifier()
+    shares = [model._resolve_input_dropout(n) for n in (2, 250, 500, 5000, 10**4, 10**4 + 1)]
+    assert shares == [0.2, 0.2, 0.1, 0.01, 0.01, 0]  # 50 / 10^4 is 0.005 in floating point, and rounds up
+    assert model.set_params(input_dropout=0.3)._resolve_input_dropout(5000) == 0.3
+    assert TabularMLPRegressor()._resolve_input_dropout(50) == 0.0
+    settings = [{}, {"input_dropout": 0.2}, {"input_dropout": 0.0}]
+    auto, fifth, none = (TabularMLPClassifier(**QUICK, **each).fit(X, LABELS).predict_proba(X) for each in settings)
+    assert_array_equal(auto, fifth)
+    assert not np.array_equal(auto, none)
+
+
+@both
+def test_a_net_ends_when_more_than_twelve_epochs_were_no_better(kind, y):
+    noise = np.random.default_rng(3).permutation(y)  # nothing to learn, so that nets overfit at once
+    model = kind(**QUICK | {"max_iter": 200, "learning_rate_init": 0.05}, input_dropout=0.0).fit(X, noise)
+    for net in model.estimators_:
+        assert net.n_iter_ == np.argmin(net.validation_loss_curve_) + 1 + 13
+    assert model.n_iter_ == max(net.n_iter_ for net in model.estimators_) < 200
 
 
 # scikit-learn's own checks. Those of weights cannot hold: folds and batches are dealt to rows, however heavy.

@@ -2,8 +2,9 @@
 """The parts that the docstrings of the two presets share."""
 
 SUMMARY = """Numeric columns are standardised, categorical ones one-hot encoded, missing values noted and filled in.
-    Each net is trained by Adam with a cosine schedule on all rows but one fold and keeps the parameters of its best
-    epoch on that fold, by the loss; so no row is lost to validation, and no parameter has to be tuned before it works.
+    Each net is trained by Adam with a cosine schedule on all rows but one fold, ends when more than 12 epochs have
+    brought no lower loss on that fold, and keeps the parameters of its best epoch there; so no row is lost to
+    validation, and no parameter has to be tuned before it works.
     ``docs/guide/tabular.md`` shows how well it does."""
 
 PARAMETERS = """n_estimators : int, default=5
@@ -15,10 +16,13 @@ PARAMETERS = """n_estimators : int, default=5
         Of the hidden units; any name that `Layer` knows.
     dropout : float or array-like of float, default={dropout}
         Probability with which a hidden output is left out of a step; one for each hidden layer, or one for all.
+    input_dropout : float or 'auto', default={input_dropout}
+        Probability with which a column is left out of a row's step: noise that keeps nets from trusting single columns,
+        which they do where rows are few. 'auto' is 50 / n_samples, 0.2 at most, to hundredths.
     learning_rate_init : float, default=0.008
         Learning rate at the start; it falls to 0 along half a cosine.
     max_iter : int, default=32
-        Epochs of each net.
+        Epochs of each net at most, and the length of the schedule.
     batch_size : int or 'auto', default='auto'
         Rows a step. 'auto' is the power of two that is nearest to n_samples / 90, from 16 to 128.
     categorical_features : 'from_dtype', array-like of str, int or bool, or None, default='from_dtype'
@@ -40,7 +44,7 @@ ATTRIBUTES = """estimators_ : list
         The fold of each row, in the order of the rows (those of weight 0 left out): net k was judged on fold k. -1 for
         the only row of a class, which every net has learnt from.
     n_iter_ : int
-        Epochs of a net.
+        Epochs of the net that took the most.
     n_features_in_ : int
     feature_names_in_ : ndarray of str
         Only where X had names for all its columns."""
@@ -53,11 +57,12 @@ NOTES = """All nets work in float32, predictions are averaged in float64. Sparse
     measurable effect was left out."""
 
 
-def share_docs(activation, dropout):
+def share_docs(activation, dropout, input_dropout):
     """Class decorator: fill the parts into the docstring."""
 
     def fill(cls):
         parameters = PARAMETERS.replace("{activation!r}", repr(activation)).replace("{dropout}", dropout)
+        parameters = parameters.replace("{input_dropout}", input_dropout)
         parts = {"SUMMARY": SUMMARY, "PARAMETERS": parameters, "NOTES": NOTES}
         parts["ATTRIBUTES"] = ATTRIBUTES.replace("{net}", cls._net_class.__name__)
         for name, text in parts.items():

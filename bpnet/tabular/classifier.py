@@ -12,7 +12,7 @@ from bpnet.tabular._base import BaseTabularMLP
 from bpnet.tabular._docs import share_docs
 
 
-@share_docs(activation="silu", dropout="0.15")
+@share_docs(activation="silu", dropout="0.15", input_dropout="'auto'")
 class TabularMLPClassifier(ClassifierMixin, BaseTabularMLP):
     """Classifier for tables as they come: prepared columns, and the average of several nets.
 
@@ -59,6 +59,7 @@ class TabularMLPClassifier(ClassifierMixin, BaseTabularMLP):
         hidden_layer_sizes=(128, 128),
         activation="silu",
         dropout=0.15,
+        input_dropout="auto",
         learning_rate_init=0.008,
         max_iter=32,
         batch_size="auto",
@@ -71,6 +72,7 @@ class TabularMLPClassifier(ClassifierMixin, BaseTabularMLP):
         self.hidden_layer_sizes = hidden_layer_sizes
         self.activation = activation
         self.dropout = dropout
+        self.input_dropout = input_dropout
         self.learning_rate_init = learning_rate_init
         self.max_iter = max_iter
         self.batch_size = batch_size

@@ -12,7 +12,7 @@ from bpnet.tabular._base import BaseTabularMLP
 from bpnet.tabular._docs import share_docs
 
 
-@share_docs(activation="relu", dropout="0.0")
+@share_docs(activation="relu", dropout="0.0", input_dropout="0.0")
 class TabularMLPRegressor(RegressorMixin, BaseTabularMLP):
     """Regressor for tables as they come: prepared columns, and the average of several nets.
 
@@ -62,6 +62,7 @@ class TabularMLPRegressor(RegressorMixin, BaseTabularMLP):
         hidden_layer_sizes=(128, 128),
         activation="relu",
         dropout=0.0,
+        input_dropout=0.0,
         learning_rate_init=0.008,
         max_iter=32,
         batch_size="auto",
@@ -74,6 +75,7 @@ class TabularMLPRegressor(RegressorMixin, BaseTabularMLP):
         self.hidden_layer_sizes = hidden_layer_sizes
         self.activation = activation
         self.dropout = dropout
+        self.input_dropout = input_dropout
         self.learning_rate_init = learning_rate_init
         self.max_iter = max_iter
         self.batch_size = batch_size

@@ -6,14 +6,14 @@ minimum before. On: from the best of these along MacKay's update, alpha = gamma 
 a fixed point of the evidence with the log-determinant of the posterior held; repeated as it stands it walks past the
 maximum, the effective parameters growing towards all there are. Here it only proposes, as the way down does: what is
 kept is the fit of the largest evidence, and a stage ends when some in turn have not been better.
+
+The walk may be judged by another score than the evidence: by rows set aside, see `_held_out.py`.
 """
 
 import numpy as np
-from scipy.optimize import minimize
 
-from bpnet.laplace import _prior
+from bpnet.laplace._minimum import minimum
 from bpnet.laplace._posterior import approximate
-from bpnet.objective import Objective
 
 #: Times the units that a weight comes from: then each unit's sum varies little at the start, and the data have to ask
 #: for more.
@@ -29,18 +29,12 @@ _PATIENCE = 4
 #: Weights that use less than this of a parameter have fallen to the constant function; what begins there stays there.
 _ALIVE = 0.5
 
-#: Gain, in nats, that counts: a tenth tells no two models apart.
+#: Gain, in nats of the evidence, that counts: a tenth tells no two models apart.
 _GAIN = 0.1
 
-#: Iterations of L-BFGS for each fit, and its tolerance as a share of the objective: below what the evidence can tell.
-_ITERATIONS, _TOLERANCE = 1000, 1e-9
 
-#: Pairs of steps that L-BFGS remembers: networks want more than SciPy's 10, and a pair costs little beside a gradient.
-_PAIRS = 20
-
-
-def ascend(task, net, max_refits):
-    """The best approximation found, its parameters, and the evidence of each fit in turn.
+def ascend(task, net, max_refits, judge=None):
+    """The best approximation found, its parameters, and the score of each fit in turn.
 
     Parameters
     ----------
@@ -48,70 +42,71 @@ def ascend(task, net, max_refits):
     net : Network
         Of float64; its parameters are where the fits begin, and in the end those returned.
     max_refits : int
+    judge : callable, optional
+        Score of (network, approximation), per row of the task, in place of the evidence. One alpha for all is then
+        left as the way down has it: a fourth or four times as much makes no difference to it.
     """
-    start = net.parameters.copy()
-    curve: list[float] = []
+    walk = _Walk(task, net, max_refits, judge)
     n_groups = task.number.max(initial=0) + 1
     alphas = np.full(n_groups, _START * _mean_fan_in(net.topology) * _unit(task))
+    walk.go(alphas, net.parameters.copy(), walk.down)
+    if judge is None or n_groups > 1:
+        walk.go(*walk.on(walk.best.alphas, walk.best, walk.w), walk.on)
+    net.parameters = walk.w
+    return walk.best, walk.w, walk.scores
 
-    def down(alphas, fit, w):
-        is_dead = fit is not None and fit.used[task.number[task.places] >= 0].sum() < _ALIVE
-        return alphas / _STRIDE, start if is_dead else w
 
-    def on(alphas, fit, w):
+class _Walk:
+    """Fits so far: the best one, its parameters `w`, and the score of each in turn."""
+
+    def __init__(self, task, net, max_refits, judge):
+        self.task, self.net, self.start = task, net, net.parameters.copy()
+        self.judge, self.max_refits = judge, max_refits
+        self.best, self.w, self.scores = None, None, []
+        # A score per row, times the rows, is in nats as the evidence is.
+        self._unit = 1.0 if judge is None else task.total / task.y.shape[1]
+        self._highest = -np.inf
+
+    def go(self, alphas, w, advance):
+        """Fit and advance until some fits in turn have not been better than the best."""
+        since = 0
+        while len(self.scores) < self.max_refits and since < _PATIENCE:
+            fit, w = self._fit(alphas, w)
+            gain = (self.scores[-1] - self._highest) * self._unit
+            since = 0 if gain > _GAIN else since + 1
+            if gain > 0:
+                self.best, self.w, self._highest = fit, w, self.scores[-1]
+            alphas, w = advance(alphas, fit, w)
+
+    def down(self, alphas, fit, w):
+        """The next alphas of the first stage, and where their fit begins."""
+        number = self.task.number[self.task.places]
+        is_dead = fit is not None and fit.used[number >= 0].sum() < _ALIVE
+        return alphas / _STRIDE, self.start if is_dead else w
+
+    def on(self, alphas, fit, w):
+        """Those of the second."""
         step = 0 if fit is None else np.log(fit.suggestion / alphas)
         return alphas * np.exp(np.clip(step, -np.log(_STRIDE), np.log(_STRIDE))), w
 
-    best = _walk(task, net, max_refits, curve, alphas, start, down)
-    alphas, w = on(best[0].alphas, *best)
-    fit, w = _walk(task, net, max_refits, curve, alphas, w, on, best)
-    net.parameters = w
-    return fit, w, curve
+    def _fit(self, alphas, w):
+        """The approximation around the minimum for these alphas, and the minimum; its score is noted.
 
-
-def _walk(task, net, max_refits, curve, alphas, w, advance, best=(None, None)):
-    """Fit and advance until some fits in turn have not been better than the best, which is returned."""
-    since = 0
-    while len(curve) < max_refits and since < _PATIENCE:
-        fit, w = _fit(task, net, w, alphas, curve)
-        gain = np.inf if best[0] is None else curve[-1] - best[0].evidence
-        since = 0 if gain > _GAIN else since + 1
-        if gain > 0:
-            best = fit, w
-        alphas, w = advance(alphas, fit, w)
-    return best
-
-
-def minimum(task, net, w, alphas):
-    """Parameters at the minimum of E + sum_i d_i w_i^2 / 2 that L-BFGS reaches from w; only those at `places` move."""
-    held = np.where(task.number < 0, 0.0, _prior.precisions(task.number, alphas))
-    objective = Objective(net, net._data(task.X, task.y, task.weight), 1.0, 0.0)
-    w, places = w.copy(), task.places
-
-    def value_and_gradient(moving):
-        w[places] = moving
-        value, gradient = objective.value_and_gradient(w)
-        return value + (held * w) @ w / 2, (gradient + held * w)[places]
-
-    options = {"maxiter": _ITERATIONS, "maxfun": 2 * _ITERATIONS, "ftol": _TOLERANCE, "gtol": 0.0, "maxcor": _PAIRS}
-    w[places] = minimize(value_and_gradient, w[places], jac=True, method="L-BFGS-B", options=options).x
-    return w
-
-
-def _fit(task, net, w, alphas, curve):
-    """The approximation around the minimum for these alphas, and the minimum; the evidence is added to the curve.
-
-    None with evidence -inf where the prior is so weak that no noise is left, or the posterior is singular.
-    """
-    net.parameters = w = minimum(task, net, w, alphas)
-    try:
-        fit = approximate(task, net, alphas)
-    except ValueError:
-        if not curve:  # the strongest prior
-            raise
-        fit = None
-    curve.append(-np.inf if fit is None else fit.evidence)
-    return fit, w
+        None with score -inf where the prior is so weak that no noise is left, or the posterior is singular.
+        """
+        self.net.parameters = w = minimum(self.task, self.net, w, alphas)
+        try:
+            fit = approximate(self.task, self.net, alphas)
+        except ValueError:
+            if not self.scores:  # the strongest prior
+                raise
+            fit = None
+        if fit is None:
+            score = -np.inf
+        else:
+            score = fit.evidence if self.judge is None else self.judge(self.net, fit)
+        self.scores.append(score)
+        return fit, w
 
 
 def _unit(task):

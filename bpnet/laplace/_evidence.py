@@ -2,10 +2,11 @@
 """Precisions by the evidence: a walk that fits the network anew for each it tries, keeps the best, and ends on decline.
 
 Two stages. Down: one alpha for all, from so strong a prior that nothing is learned, by factors of 4, each fit from the
-minimum before. On: from the best of these along MacKay's update, alpha = gamma v / |weights|^2, group by group. That is
-a fixed point of the evidence with the log-determinant of the posterior held; repeated as it stands it walks past the
-maximum, the effective parameters growing towards all there are. Here it only proposes, as the way down does: what is
-kept is the fit of the largest evidence, and a stage ends when some in turn have not been better.
+minimum before. On: from the best of these towards MacKay's update, alpha = gamma v / |weights|^2, group by group. That
+is a fixed point of the evidence with the log-determinant of the posterior held; repeated as it stands it walks past the
+maximum, the effective parameters growing towards all there are. Here it only proposes: from the best fit so far a step
+is tried of the alphas that are to rise, then one of all, then shorter ones. What is kept is the fit of the largest
+evidence, and a stage ends when some in turn have not been better.
 
 The walk may be judged by another score than the evidence: by rows set aside, see `_held_out.py`.
 """
@@ -23,8 +24,15 @@ _START = 3.0
 #: apart have little to do with each other.
 _STRIDE = 4.0
 
-#: Fits in turn without gain before a stage ends. There are valleys: where the first units come to life, say.
+#: Fits in turn without gain before the way down ends. There are valleys: where the first units come to life, say.
 _PATIENCE = 4
+
+#: What is tried of a step of the second stage, in turn until something gains: least power of the stride, which keeps
+#: alphas from falling where it is 0, and share of the step. What runs away are the alphas that fall.
+_TRIES = ((0, 1.0), (-1, 1.0), (0, 0.25), (-1, 0.25))
+
+#: The least change of an alpha, of its logarithm, that is worth a fit.
+_CHANGE = 0.01
 
 #: Weights that use less than this of a parameter have fallen to the constant function; what begins there stays there.
 _ALIVE = 0.5
@@ -49,9 +57,9 @@ def ascend(task, net, max_refits, judge=None):
     walk = _Walk(task, net, max_refits, judge)
     n_groups = task.number.max(initial=0) + 1
     alphas = np.full(n_groups, _START * _mean_fan_in(net.topology) * _unit(task))
-    walk.go(alphas, net.parameters.copy(), walk.down)
+    walk.down(alphas)
     if judge is None or n_groups > 1:
-        walk.go(*walk.on(walk.best.alphas, walk.best, walk.w), walk.on)
+        walk.on()
     net.parameters = walk.w
     return walk.best, walk.w, walk.scores
 
@@ -60,34 +68,43 @@ class _Walk:
     """Fits so far: the best one, its parameters `w`, and the score of each in turn."""
 
     def __init__(self, task, net, max_refits, judge):
-        self.task, self.net, self.start = task, net, net.parameters.copy()
-        self.judge, self.max_refits = judge, max_refits
+        self.task, self.net, self.judge, self.max_refits = task, net, judge, max_refits
         self.best, self.w, self.scores = None, None, []
         # A score per row, times the rows, is in nats as the evidence is.
         self._unit = 1.0 if judge is None else task.total / task.y.shape[1]
         self._highest = -np.inf
 
-    def go(self, alphas, w, advance):
-        """Fit and advance until some fits in turn have not been better than the best."""
-        since = 0
-        while len(self.scores) < self.max_refits and since < _PATIENCE:
-            fit, w = self._fit(alphas, w)
-            gain = (self.scores[-1] - self._highest) * self._unit
+    def down(self, alphas):
+        """The first stage: weaker and weaker priors."""
+        w, number = self.net.parameters.copy(), self.task.number[self.task.places]
+        start, since = w, 0
+        while since < _PATIENCE and self._goes_on():
+            fit, w, gain = self._try(alphas, w)
             since = 0 if gain > _GAIN else since + 1
-            if gain > 0:
-                self.best, self.w, self._highest = fit, w, self.scores[-1]
-            alphas, w = advance(alphas, fit, w)
+            is_dead = fit is not None and fit.used[number >= 0].sum() < _ALIVE
+            alphas, w = alphas / _STRIDE, start if is_dead else w
 
-    def down(self, alphas, fit, w):
-        """The next alphas of the first stage, and where their fit begins."""
-        number = self.task.number[self.task.places]
-        is_dead = fit is not None and fit.used[number >= 0].sum() < _ALIVE
-        return alphas / _STRIDE, self.start if is_dead else w
+    def on(self):
+        """The second stage: from the best, group by group."""
+        since = 0
+        while since < len(_TRIES) and self._goes_on():
+            least, share = _TRIES[since]
+            step = np.log(self.best.suggestion / self.best.alphas)
+            step = share * np.clip(step, least * np.log(_STRIDE), np.log(_STRIDE))
+            since += 1
+            if abs(step).max() > _CHANGE and self._try(self.best.alphas * np.exp(step), self.w)[2] > _GAIN:
+                since = 0
 
-    def on(self, alphas, fit, w):
-        """Those of the second."""
-        step = 0 if fit is None else np.log(fit.suggestion / alphas)
-        return alphas * np.exp(np.clip(step, -np.log(_STRIDE), np.log(_STRIDE))), w
+    def _goes_on(self):
+        return len(self.scores) < self.max_refits
+
+    def _try(self, alphas, w):
+        """The fit from w, its parameters, and what it gains over the best, in nats; it is kept if it is better."""
+        fit, w = self._fit(alphas, w)
+        gain = (self.scores[-1] - self._highest) * self._unit
+        if gain > 0:
+            self.best, self.w, self._highest = fit, w, self.scores[-1]
+        return fit, w, gain
 
     def _fit(self, alphas, w):
         """The approximation around the minimum for these alphas, and the minimum; its score is noted.

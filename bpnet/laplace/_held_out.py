@@ -15,7 +15,7 @@ import numpy as np
 from scipy.special import log_expit
 from sklearn.base import is_classifier
 from sklearn.model_selection import train_test_split
-from sklearn.utils import _safe_indexing
+from sklearn.utils import _safe_indexing, indexable
 from sklearn.utils.validation import _num_samples
 
 from bpnet.laplace import _evidence, _rows
@@ -29,6 +29,7 @@ def split(estimator, X, y):
 
     Classes stand in proportion on both sides.
     """
+    X, y = indexable(X, y)
     y = np.asarray(y)
     stratify = y if is_classifier(estimator) and y.ndim == 1 else None
     rows = np.arange(_num_samples(X))
@@ -39,7 +40,7 @@ def split(estimator, X, y):
 
 def part(rows, X, y, sample_weight):
     """Those rows of what `fit` was given."""
-    return tuple(None if each is None else _safe_indexing(each, rows) for each in (X, y, sample_weight))
+    return tuple(None if each is None else _safe_indexing(each, rows) for each in indexable(X, y, sample_weight))
 
 
 def choose(task, net, train, aside, max_refits):

@@ -24,7 +24,8 @@ _START = 3.0
 #: apart have little to do with each other.
 _STRIDE = 4.0
 
-#: Fits in turn without gain before the way down ends. There are valleys: where the first units come to life, say.
+#: Fits in turn without gain before the way down ends. There are valleys, above all where the first units come to life:
+#: twice as many while nothing better than a constant function has been found.
 _PATIENCE = 4
 
 #: What is tried of a step of the second stage, in turn until something gains: least power of the stride, which keeps
@@ -76,13 +77,16 @@ class _Walk:
 
     def down(self, alphas):
         """The first stage: weaker and weaker priors."""
-        w, number = self.net.parameters.copy(), self.task.number[self.task.places]
-        start, since = w, 0
-        while since < _PATIENCE and self._goes_on():
+        w = start = self.net.parameters.copy()
+        since = 0
+        while since < _PATIENCE * (1 + self._is_dead(self.best)) and self._goes_on():
             fit, w, gain = self._try(alphas, w)
             since = 0 if gain > _GAIN else since + 1
-            is_dead = fit is not None and fit.used[number >= 0].sum() < _ALIVE
-            alphas, w = alphas / _STRIDE, start if is_dead else w
+            alphas, w = alphas / _STRIDE, start if self._is_dead(fit) else w
+
+    def _is_dead(self, fit):
+        """Whether a fit has fallen to the constant function."""
+        return fit is not None and fit.used[self.task.number[self.task.places] >= 0].sum() < _ALIVE
 
     def on(self):
         """The second stage: from the best, group by group."""

@@ -24,6 +24,9 @@ _START = 3.0
 #: apart have little to do with each other.
 _STRIDE = 4.0
 
+#: The weakest prior that is tried, as a share of the first: below, rounding makes the posterior singular.
+_WEAKEST = 1e-10
+
 #: Fits in turn without gain before the way down ends. There are valleys, above all where the first units come to life:
 #: twice as many while nothing better than a constant function has been found.
 _PATIENCE = 4
@@ -73,13 +76,14 @@ class _Walk:
         self.best, self.w, self.scores = None, None, []
         # A score per row, times the rows, is in nats as the evidence is.
         self._unit = 1.0 if judge is None else task.total / task.y.shape[1]
-        self._highest = -np.inf
+        self._highest, self._weakest = -np.inf, np.zeros(1)
 
     def down(self, alphas):
         """The first stage: weaker and weaker priors."""
         w = start = self.net.parameters.copy()
         since = 0
-        while since < _PATIENCE * (1 + self._is_dead(self.best)) and self._goes_on():
+        self._weakest = _WEAKEST * alphas
+        while since < _PATIENCE * (1 + self._is_dead(self.best)) and self._goes_on() and (alphas > self._weakest).all():
             fit, w, gain = self._try(alphas, w)
             since = 0 if gain > _GAIN else since + 1
             alphas, w = alphas / _STRIDE, start if self._is_dead(fit) else w
@@ -95,6 +99,7 @@ class _Walk:
             least, share = _TRIES[since]
             step = np.log(self.best.suggestion / self.best.alphas)
             step = share * np.clip(step, least * np.log(_STRIDE), np.log(_STRIDE))
+            step = np.maximum(step, np.log(self._weakest / self.best.alphas))
             since += 1
             if abs(step).max() > _CHANGE and self._try(self.best.alphas * np.exp(step), self.w)[2] > _GAIN:
                 since = 0

@@ -97,7 +97,7 @@ class BaseLaplace(MetaEstimatorMixin, BaseEstimator):
         if isinstance(given, FrozenEstimator):
             raise ValueError(f"alpha={self.alpha!r} fits the network anew: expected an estimator that is not frozen")
         if sides is not None:
-            fit, w, self.validation_scores_ = _held_out.choose(task, network, *sides, int(self.max_refits))
+            fit, w, self.validation_scores_ = _held_out.choose(task, network, sides, int(self.max_refits))
         else:
             fit, w, self.evidence_curve_ = _evidence.ascend(task, network, int(self.max_refits))
             self._warn_of_many(fit.used.sum(), task.total)

@@ -11,6 +11,8 @@ evidence, and a stage ends when some in turn have not been better.
 The walk may be judged by another score than the evidence: by rows set aside, see `_held_out.py`.
 """
 
+from typing import Any
+
 import numpy as np
 
 from bpnet.laplace._minimum import minimum
@@ -73,7 +75,8 @@ class _Walk:
 
     def __init__(self, task, net, max_refits, judge):
         self.task, self.net, self.judge, self.max_refits = task, net, judge, max_refits
-        self.best, self.w, self.scores = None, None, []
+        self.best: Any = None
+        self.w, self.scores = net.parameters.copy(), []
         # A score per row, times the rows, is in nats as the evidence is.
         self._unit = 1.0 if judge is None else task.total / task.y.shape[1]
         self._highest, self._weakest = -np.inf, np.zeros(1)

@@ -180,3 +180,13 @@ def test_ratios_of_scores_are_geometric_means_and_equal_scores_share_a_rank():
         "{'against the first': ['+0.0%', '+0.0%', '+0.0%'], 'better than the first': ['0 of 2', '1 of 2', '1 of 2'], "
         "'mean rank': ['2.00', '2.00', '2.00']}\n"
     )
+
+
+def test_solvers_are_timed_to_each_goal():
+    output = run(
+        "solvers.py", "--starts", "1", "--seconds", "1", "--problems", "SIN", "--solvers", "lm", "scikit-learn lbfgs"
+    )
+    rows = [line.split("|")[1:-1] for line in output.splitlines() if line.startswith(("| lm", "| scikit"))]
+    assert [row[0].strip() for row in rows] == ["lm", "scikit-learn lbfgs"]
+    for row in rows:
+        assert float(row[2]) == float(row[3]) > 0 and row[5].strip() == "100%"

@@ -2,7 +2,6 @@
 """Laplace's approximation against closed forms, finite differences, quadrature, sampling and scikit-learn."""
 
 import pickle
-import warnings
 
 import numpy as np
 import pandas as pd
@@ -20,7 +19,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from bpnet import LaplaceClassifier, LaplaceRegressor, Layer, MLPClassifier, MLPRegressor, Topology
 from bpnet.laplace import _prior, _rows, _structures
-from bpnet.laplace.classifier import pairwise_probit
+from bpnet.laplace._moderation import pairwise_probit
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -529,113 +528,14 @@ def test_the_evidence_is_of_the_smoothed_targets(iris, n_classes):
     assert_allclose(model.log_marginal_likelihood_, -E + (np.log(prior).sum() - log_det) / 2, rtol=1e-8)
 
 
-# The evidence
-
-
-@pytest.fixture
-def scarce(rng):
-    X = rng.normal(size=(80, 3))
-    y = np.tanh(2 * X[:, 0]) + 0.3 * X[:, 1] + 0.3 * rng.normal(size=80)
-    return X, (y - y.mean()) / y.std()
-
+# scikit-learn's own checks
 
 SMALL = {**NET, "max_iter": 50}
-
-
-def test_the_best_is_kept_and_more_fits_do_no_harm(scarce):
-    fits = [LaplaceRegressor(MLPRegressor(**SMALL), alpha="evidence", max_refits=n).fit(*scarce) for n in (3, 30, 90)]
-    for model in fits:
-        assert model.log_marginal_likelihood_ == max(model.evidence_curve_)
-    few, many, more = fits
-    assert many.log_marginal_likelihood_ > few.log_marginal_likelihood_
-    assert len(more.evidence_curve_) < 90
-    assert more.log_marginal_likelihood_ >= many.log_marginal_likelihood_
-    assert more.evidence_curve_[:30] == many.evidence_curve_
-    assert more.n_effective_parameters_ < 0.3 * 80
-
-
-@pytest.mark.parametrize("structure", ["full", "kronecker"])
-def test_the_evidence_falls_on_both_sides_of_what_was_found(scarce, structure):
-    X, y = scarce
-    model = LaplaceRegressor(MLPRegressor(**SMALL), alpha="evidence", structure=structure).fit(X, y)
-    for factor in (1 / 20, 20):
-        other = clone(model.estimator_).set_params(alpha=model.alpha_ * factor, warm_start=True, max_iter=2000)
-        other.fit(X, y, coef_init=model.estimator_.coefs_, intercept_init=model.estimator_.intercepts_)
-        beside = LaplaceRegressor(FrozenEstimator(other), structure=structure).fit(X, y)
-        assert beside.log_marginal_likelihood_ < model.log_marginal_likelihood_
-
-
-def test_parameters_of_the_model_are_at_the_minimum_of_its_alpha(scarce):
-    X, y = scarce
-    model = LaplaceRegressor(MLPRegressor(**SMALL), alpha="evidence").fit(X, y)
-    net = model.estimator_.network_
-    again = LaplaceRegressor(FrozenEstimator(model.estimator_), alpha=model.alpha_).fit(X, y)
-    assert_allclose(again.log_marginal_likelihood_, model.log_marginal_likelihood_, rtol=1e-10)
-    assert_array_equal(again.predict(X, return_std=True)[1], model.predict(X, return_std=True)[1])
-    held = np.zeros(len(net.parameters))
-    for start, stop in net.topology.plan.weight_ranges:
-        held[start:stop] = model.alpha_ * net.parameters[start:stop]
-    assert abs(net.gradient(X, y) + held).max() < 1e-2 * abs(held).max()
-
-
-def test_inputs_that_do_not_matter_get_a_large_alpha(rng):
-    X = rng.normal(size=(300, 3))
-    y = scale(np.tanh(2 * X[:, 0]) + 0.7 * X[:, 1] + 0.2 * rng.normal(size=300))
-    models = [
-        LaplaceRegressor(MLPRegressor(**SMALL), alpha="evidence", groups=groups, max_refits=60).fit(X, y)
-        for groups in ("input", "layer", "one")
-    ]
-    by_input, by_layer, by_one = models
-    assert by_input.alpha_.shape == (4,) and by_layer.alpha_.shape == (2,) and isinstance(by_one.alpha_, float)
-    assert by_input.alpha_[2] > 10 * by_input.alpha_[:2].max()
-    assert by_input.log_marginal_likelihood_ > by_one.log_marginal_likelihood_ + 3
-
-
-def test_groups_cover_all_weights_and_no_bias():
-    topology = Topology(2, [Layer(2, "tanh"), Layer(1, "identity", sources=("h1", "input"))])
-    assert_array_equal(_prior.groups_of(topology, "one"), [0, 0, 0, 0, -1, -1, 0, 0, 0, 0, -1])
-    assert_array_equal(_prior.groups_of(topology, "layer"), [0, 0, 0, 0, -1, -1, 1, 1, 1, 1, -1])
-    assert_array_equal(_prior.groups_of(topology, "input"), [0, 0, 1, 1, -1, -1, 2, 2, 0, 1, -1])
-
-
-def test_many_effective_parameters_are_warned_of(rng):
-    X = rng.normal(size=(9, 3))
-    with pytest.warns(UserWarning, match="effective parameters are .* of 9 targets"):
-        LaplaceRegressor(MLPRegressor(**NET), alpha="evidence").fit(X, X @ [1, 2, 3] + 0.01 * rng.normal(size=9))
-
-
-def test_a_fit_that_fails_at_its_end_leaves_the_last_one_whole(rng):
-    X = rng.normal(size=(9, 3))
-    y = X @ [1, 2, 3] + 0.01 * rng.normal(size=9)
-    model = LaplaceRegressor(MLPRegressor(**NET)).fit(X, y).set_params(alpha="evidence")
-    before = dict(vars(model))
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        with pytest.raises(UserWarning, match="effective parameters"):
-            model.fit(X, y)
-    assert vars(model) == before
-
-
-def test_evidence_of_classes_is_ascended(iris):
-    X, y = iris
-    model = LaplaceClassifier(MLPClassifier(**SMALL), alpha="evidence").fit(X, y)
-    assert model.log_marginal_likelihood_ == max(model.evidence_curve_) > model.evidence_curve_[0]
-    assert model.score(X, y) > 0.95
-
-
-def test_evidence_is_refused_where_it_cannot_be_had(scarce):
-    net = MLPRegressor(**SMALL).fit(*scarce)
-    with pytest.raises(ValueError, match="not frozen"):
-        LaplaceRegressor(FrozenEstimator(net), alpha="evidence").fit(*scarce)
-    with pytest.raises(ValueError, match="other than 'last_layer'"):
-        LaplaceRegressor(net, alpha="evidence", structure="last_layer").fit(*scarce)
-
-
-# scikit-learn's own checks
 
 CHECKED = [
     LaplaceRegressor(),
     LaplaceRegressor(MLPRegressor(**{**SMALL, "hidden_layer_sizes": (2,)}), structure="kronecker", alpha="evidence"),
+    LaplaceRegressor(MLPRegressor(**{**SMALL, "hidden_layer_sizes": (2,)}), alpha="validation"),
     LaplaceClassifier(),
     LaplaceClassifier(MLPClassifier(**SMALL), structure="diagonal"),
 ]

@@ -14,7 +14,7 @@ from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
 from bpnet._threads import one_blas_thread
-from bpnet.laplace import _evidence, _prior, _rows, _structures
+from bpnet.laplace import _evidence, _held_out, _prior, _rows, _structures
 from bpnet.laplace._posterior import Task, approximate
 
 #: Effective parameters beyond this share of the targets: the linearisation, and what the evidence says, is in doubt.
@@ -27,7 +27,7 @@ class BaseLaplace(MetaEstimatorMixin, BaseEstimator):
     _parameter_constraints: dict = {
         "estimator": [HasMethods(["fit", "predict"]), None],
         "structure": [StrOptions(set(_structures.STRUCTURES))],
-        "alpha": [Interval(Real, 0, None, closed="neither"), StrOptions({"evidence"}), None],
+        "alpha": [Interval(Real, 0, None, closed="neither"), StrOptions({"evidence", "validation"}), None],
         "groups": [StrOptions(set(_prior.GROUPS))],
         "max_refits": [Interval(Integral, 1, None, closed="left")],
         "max_memory": [Interval(Real, 0, None, closed="neither")],
@@ -92,42 +92,58 @@ class BaseLaplace(MetaEstimatorMixin, BaseEstimator):
 
     def _fit_one(self, given, X, y, sample_weight):
         """One network and its posterior; its task and itself, of float64, are returned."""
-        by_evidence = isinstance(self.alpha, str)
-        estimator = self._fitted(given, X, y, sample_weight)
+        searches = isinstance(self.alpha, str)
+        estimator, sides = self._begin(given, X, y, sample_weight)
         self._check(estimator)
         network = _rows.in_float64(estimator.network_)
         topology = network.topology
         places = _prior.moving(topology, estimator.frozen, self.structure)
         _structures.check(topology, self.structure, estimator.frozen, places, self.max_memory)
         X, y, weight = self._data(estimator, X, y, sample_weight)
-        number = _prior.groups_of(topology, self.groups if by_evidence else "one")
+        number = _prior.groups_of(topology, self.groups if searches else "one")
         normal, noise = self._noise_of(estimator)
         task = Task(X, y, weight, number, places, self.structure, normal, noise)
         with one_blas_thread():
-            if by_evidence:
-                fit, network = self._by_evidence(task, estimator, network, given)
+            if searches:
+                fit, network = self._search(task, estimator, network, given, sides)
             else:
                 fit = approximate(task, network, np.array([self._alpha(estimator, X.shape[0])]))
         self.estimator_ = estimator
         self._report(task, fit)
         return task, network
 
-    def _by_evidence(self, task, estimator, network, given):
-        """Ascend the evidence; the estimator, which is no longer the user's, gets the parameters found."""
+    def _begin(self, given, X, y, sample_weight):
+        """The estimator, fitted, with the rows it has seen and those set aside where there are any."""
+        if self.alpha != "validation" or not isinstance(given, self._kind()):
+            return self._fitted(given, X, y, sample_weight), None
+        train, aside = _held_out.split(given, X, y)
+        return self._fitted(given, *_held_out.part(train, X, y, sample_weight)), (train, aside)
+
+    def _search(self, task, estimator, network, given, sides):
+        """Choose the alphas; the estimator, which is no longer the user's, gets the parameters found."""
         if self.structure == "last_layer":
-            raise ValueError("alpha='evidence' is that of all layers: expected a structure other than 'last_layer'")
-        if isinstance(given, FrozenEstimator):
-            raise ValueError("alpha='evidence' fits the network anew: expected an estimator that is not frozen")
-        fit, w, self.evidence_curve_ = _evidence.ascend(task, network, int(self.max_refits))
-        estimator.network_.parameters = w
-        share = fit.used.sum() / task.total
-        if share > _MANY:
-            warnings.warn(
-                f"{fit.used.sum():.0f} effective parameters are {share:.0%} of {task.total:g} targets: above "
-                f"{_MANY:.0%} neither the evidence nor the error bars are to be relied on; smaller networks have fewer",
-                stacklevel=4,
+            raise ValueError(
+                f"alpha={self.alpha!r} is that of all layers: expected a structure other than 'last_layer'"
             )
+        if isinstance(given, FrozenEstimator):
+            raise ValueError(f"alpha={self.alpha!r} fits the network anew: expected an estimator that is not frozen")
+        if sides is not None:
+            fit, w, self.validation_scores_ = _held_out.choose(task, network, *sides, int(self.max_refits))
+        else:
+            fit, w, self.evidence_curve_ = _evidence.ascend(task, network, int(self.max_refits))
+            self._warn_of_many(fit.used.sum(), task.total)
+        estimator.network_.parameters = w
         return fit, network
+
+    @staticmethod
+    def _warn_of_many(used, total):
+        if used > _MANY * total:
+            warnings.warn(
+                f"{used:.0f} effective parameters are {used / total:.0%} of {total:g} targets: above {_MANY:.0%} "
+                "neither the evidence nor the error bars are to be relied on; smaller networks have fewer, and "
+                "alpha='validation' measures the noise on rows set aside",
+                stacklevel=5,
+            )
 
     def _fitted(self, given, X, y, sample_weight):
         """The estimator, fitted, and stripped of what froze it."""

@@ -6,16 +6,18 @@ PARAMETERS = """structure : {'full', 'last_layer', 'kronecker', 'diagonal'}, def
         each layer a Kronecker product of a matrix of its sources and one of its units, layers independent; or variances
         alone. Memory 16 W^2 bytes, W the number of parameters (of the last layer's); some 24 (sources^2 + units^2) for
         each layer; 16 W.
-    alpha : float or 'evidence', default=None
+    alpha : float, 'evidence' or 'validation', default=None
         Precision of the prior of the weights, as the estimator's `alpha`: the fit minimises the sum of losses plus
         alpha / 2 |weights|^2. None is the estimator's own, for 'sgd', 'adam' and 'rmsprop' times the batches per
         epoch, because each of them subtracts the whole penalty. A number changes the posterior and leaves the fit as it
-        is. 'evidence' fits the network for the alpha that makes the data most probable, see the guide.
+        is. 'evidence' fits the network for the alpha that makes the data most probable; 'validation' for the one that
+        predicts rows set aside best, and fits it to all rows then, see the guide. The rows are a share
+        `validation_fraction` of all, drawn by `random_state`, both the estimator's.
     groups : {'one', 'layer', 'input'}, default='one'
-        Weights that share an alpha where it is chosen by the evidence: all; those of a layer; or those out of an
+        Weights that share an alpha where it is chosen: all; those of a layer; or those out of an
         input, the other layers having one each: 'input' tells which inputs matter.
     max_refits : int, default=30
-        Most fits of the network in search of the evidence's maximum.
+        Most fits of the network in search of alpha.
     max_memory : float, default=4.0
         Most GiB that the posterior may take; more is a MemoryError before anything is computed."""
 
@@ -38,6 +40,8 @@ ATTRIBUTES = """estimator_ : {KIND}
         networks with the same number of biases.
     evidence_curve_ : list of float
         Only of alpha='evidence': that of each fit in turn, those that were turned down too.
+    validation_scores_ : list of float
+        Only of alpha='validation': mean log-likelihood of the rows set aside, of each fit in turn.
     n_features_in_ : int
     feature_names_in_ : ndarray of str
         Only where X had names for all its columns."""

@@ -2,18 +2,19 @@
 """Precisions by the evidence: a walk that fits the network anew for each it tries, keeps the best, and ends on decline.
 
 Two stages. Down: one alpha for all, from so strong a prior that nothing is learned, by factors of 4, each fit from the
-minimum before. On: from the best of these along MacKay's update, alpha = gamma v / |weights|^2, group by group. That is
-a fixed point of the evidence with the log-determinant of the posterior held; repeated as it stands it walks past the
-maximum, the effective parameters growing towards all there are. Here it only proposes, as the way down does: what is
-kept is the fit of the largest evidence, and a stage ends when some in turn have not been better.
+minimum before. On: from the best of these towards MacKay's update, alpha = gamma v / |weights|^2, group by group. That
+is a fixed point of the evidence with the log-determinant of the posterior held; repeated as it stands it walks past the
+maximum, the effective parameters growing towards all there are. Here it only proposes: from the best fit so far a step
+is tried of the alphas that are to rise, then one of all, then shorter ones. What is kept is the fit of the largest
+evidence, and a stage ends when some in turn have not been better.
+
+The walk may be judged by another score than the evidence: by rows set aside, see `_held_out.py`.
 """
 
 import numpy as np
-from scipy.optimize import minimize
 
-from bpnet.laplace import _prior
+from bpnet.laplace._minimum import minimum
 from bpnet.laplace._posterior import approximate
-from bpnet.objective import Objective
 
 #: Times the units that a weight comes from: then each unit's sum varies little at the start, and the data have to ask
 #: for more.
@@ -23,24 +24,25 @@ _START = 3.0
 #: apart have little to do with each other.
 _STRIDE = 4.0
 
-#: Fits in turn without gain before a stage ends. There are valleys: where the first units come to life, say.
+#: Fits in turn without gain before the way down ends. There are valleys: where the first units come to life, say.
 _PATIENCE = 4
+
+#: What is tried of a step of the second stage, in turn until something gains: least power of the stride, which keeps
+#: alphas from falling where it is 0, and share of the step. What runs away are the alphas that fall.
+_TRIES = ((0, 1.0), (-1, 1.0), (0, 0.25), (-1, 0.25))
+
+#: The least change of an alpha, of its logarithm, that is worth a fit.
+_CHANGE = 0.01
 
 #: Weights that use less than this of a parameter have fallen to the constant function; what begins there stays there.
 _ALIVE = 0.5
 
-#: Gain, in nats, that counts: a tenth tells no two models apart.
+#: Gain, in nats of the evidence, that counts: a tenth tells no two models apart.
 _GAIN = 0.1
 
-#: Iterations of L-BFGS for each fit, and its tolerance as a share of the objective: below what the evidence can tell.
-_ITERATIONS, _TOLERANCE = 1000, 1e-9
 
-#: Pairs of steps that L-BFGS remembers: networks want more than SciPy's 10, and a pair costs little beside a gradient.
-_PAIRS = 20
-
-
-def ascend(task, net, max_refits):
-    """The best approximation found, its parameters, and the evidence of each fit in turn.
+def ascend(task, net, max_refits, judge=None):
+    """The best approximation found, its parameters, and the score of each fit in turn.
 
     Parameters
     ----------
@@ -48,70 +50,80 @@ def ascend(task, net, max_refits):
     net : Network
         Of float64; its parameters are where the fits begin, and in the end those returned.
     max_refits : int
+    judge : callable, optional
+        Score of (network, approximation), per row of the task, in place of the evidence. One alpha for all is then
+        left as the way down has it: a fourth or four times as much makes no difference to it.
     """
-    start = net.parameters.copy()
-    curve: list[float] = []
+    walk = _Walk(task, net, max_refits, judge)
     n_groups = task.number.max(initial=0) + 1
     alphas = np.full(n_groups, _START * _mean_fan_in(net.topology) * _unit(task))
-
-    def down(alphas, fit, w):
-        is_dead = fit is not None and fit.used[task.number[task.places] >= 0].sum() < _ALIVE
-        return alphas / _STRIDE, start if is_dead else w
-
-    def on(alphas, fit, w):
-        step = 0 if fit is None else np.log(fit.suggestion / alphas)
-        return alphas * np.exp(np.clip(step, -np.log(_STRIDE), np.log(_STRIDE))), w
-
-    best = _walk(task, net, max_refits, curve, alphas, start, down)
-    alphas, w = on(best[0].alphas, *best)
-    fit, w = _walk(task, net, max_refits, curve, alphas, w, on, best)
-    net.parameters = w
-    return fit, w, curve
+    walk.down(alphas)
+    if judge is None or n_groups > 1:
+        walk.on()
+    net.parameters = walk.w
+    return walk.best, walk.w, walk.scores
 
 
-def _walk(task, net, max_refits, curve, alphas, w, advance, best=(None, None)):
-    """Fit and advance until some fits in turn have not been better than the best, which is returned."""
-    since = 0
-    while len(curve) < max_refits and since < _PATIENCE:
-        fit, w = _fit(task, net, w, alphas, curve)
-        gain = np.inf if best[0] is None else curve[-1] - best[0].evidence
-        since = 0 if gain > _GAIN else since + 1
+class _Walk:
+    """Fits so far: the best one, its parameters `w`, and the score of each in turn."""
+
+    def __init__(self, task, net, max_refits, judge):
+        self.task, self.net, self.judge, self.max_refits = task, net, judge, max_refits
+        self.best, self.w, self.scores = None, None, []
+        # A score per row, times the rows, is in nats as the evidence is.
+        self._unit = 1.0 if judge is None else task.total / task.y.shape[1]
+        self._highest = -np.inf
+
+    def down(self, alphas):
+        """The first stage: weaker and weaker priors."""
+        w, number = self.net.parameters.copy(), self.task.number[self.task.places]
+        start, since = w, 0
+        while since < _PATIENCE and self._goes_on():
+            fit, w, gain = self._try(alphas, w)
+            since = 0 if gain > _GAIN else since + 1
+            is_dead = fit is not None and fit.used[number >= 0].sum() < _ALIVE
+            alphas, w = alphas / _STRIDE, start if is_dead else w
+
+    def on(self):
+        """The second stage: from the best, group by group."""
+        since = 0
+        while since < len(_TRIES) and self._goes_on():
+            least, share = _TRIES[since]
+            step = np.log(self.best.suggestion / self.best.alphas)
+            step = share * np.clip(step, least * np.log(_STRIDE), np.log(_STRIDE))
+            since += 1
+            if abs(step).max() > _CHANGE and self._try(self.best.alphas * np.exp(step), self.w)[2] > _GAIN:
+                since = 0
+
+    def _goes_on(self):
+        return len(self.scores) < self.max_refits
+
+    def _try(self, alphas, w):
+        """The fit from w, its parameters, and what it gains over the best, in nats; it is kept if it is better."""
+        fit, w = self._fit(alphas, w)
+        gain = (self.scores[-1] - self._highest) * self._unit
         if gain > 0:
-            best = fit, w
-        alphas, w = advance(alphas, fit, w)
-    return best
+            self.best, self.w, self._highest = fit, w, self.scores[-1]
+        return fit, w, gain
 
+    def _fit(self, alphas, w):
+        """The approximation around the minimum for these alphas, and the minimum; its score is noted.
 
-def minimum(task, net, w, alphas):
-    """Parameters at the minimum of E + sum_i d_i w_i^2 / 2 that L-BFGS reaches from w; only those at `places` move."""
-    held = np.where(task.number < 0, 0.0, _prior.precisions(task.number, alphas))
-    objective = Objective(net, net._data(task.X, task.y, task.weight), 1.0, 0.0)
-    w, places = w.copy(), task.places
-
-    def value_and_gradient(moving):
-        w[places] = moving
-        value, gradient = objective.value_and_gradient(w)
-        return value + (held * w) @ w / 2, (gradient + held * w)[places]
-
-    options = {"maxiter": _ITERATIONS, "maxfun": 2 * _ITERATIONS, "ftol": _TOLERANCE, "gtol": 0.0, "maxcor": _PAIRS}
-    w[places] = minimize(value_and_gradient, w[places], jac=True, method="L-BFGS-B", options=options).x
-    return w
-
-
-def _fit(task, net, w, alphas, curve):
-    """The approximation around the minimum for these alphas, and the minimum; the evidence is added to the curve.
-
-    None with evidence -inf where the prior is so weak that no noise is left, or the posterior is singular.
-    """
-    net.parameters = w = minimum(task, net, w, alphas)
-    try:
-        fit = approximate(task, net, alphas)
-    except ValueError:
-        if not curve:  # the strongest prior
-            raise
-        fit = None
-    curve.append(-np.inf if fit is None else fit.evidence)
-    return fit, w
+        None with score -inf where the prior is so weak that no noise is left, or the posterior is singular.
+        """
+        self.net.parameters = w = minimum(self.task, self.net, w, alphas)
+        try:
+            fit = approximate(self.task, self.net, alphas)
+        except ValueError:
+            if not self.scores:  # the strongest prior
+                raise
+            fit = None
+        if fit is None:
+            score = -np.inf
+        else:
+            score = fit.evidence if self.judge is None else self.judge(self.net, fit)
+        self.scores.append(score)
+        return fit, w
 
 
 def _unit(task):

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Laplace's approximation at given parameters and precisions: posterior, noise and evidence in one value."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -10,7 +10,7 @@ from scipy.linalg import LinAlgError
 from bpnet.laplace import _prior, _structures
 
 #: Least noise variance: residuals of 0 would make the density infinite.
-_TINY = np.finfo(np.float64).tiny
+TINY = np.finfo(np.float64).tiny
 
 
 @dataclass(frozen=True)
@@ -35,6 +35,11 @@ class Task:
         """Numbers that were observed: targets, times the weights of their rows."""
         rows = self.y.shape[0] if self.weight is None else float(self.weight.sum())
         return rows * self.y.shape[1]
+
+    def of_rows(self, rows):
+        """The same task of some of its rows."""
+        weight = None if self.weight is None else self.weight[rows]
+        return replace(self, X=self.X[rows], y=self.y[rows], weight=weight)
 
 
 @dataclass(frozen=True)
@@ -90,7 +95,7 @@ def approximate(task, net, alphas):
     penalty = np.where(task.number >= 0, prior, 0) @ w**2
     noise = _noise(task, error, penalty, used.sum())
     cost = error + held.sum() / 2
-    v = max(2 * cost / task.total, _TINY) if task.noise is None else task.noise
+    v = max(2 * cost / task.total, TINY) if task.noise is None else task.noise
     evidence = -cost / v + np.log(prior[places]).sum() / 2 - posterior.log_det / 2
     if task.normal:
         evidence -= task.total / 2 * np.log(2 * np.pi * v)
@@ -107,7 +112,7 @@ def _noise(task, error, penalty, n_used):
     if task.noise is not None:
         return task.noise
     if task.structure != "full":
-        return max((2 * error + penalty) / task.total, _TINY)
+        return max((2 * error + penalty) / task.total, TINY)
     left = task.total - n_used
     # A proper posterior uses less than it was given; what is left may round to nothing.
     if left <= 1e-10 * task.total:
@@ -115,7 +120,7 @@ def _noise(task, error, penalty, n_used):
             f"{n_used:.1f} effective parameters leave nothing of {task.total:g} targets to estimate the noise from: "
             "expected a larger alpha, or noise as a number"
         )
-    return max(2 * error / left, _TINY)
+    return max(2 * error / left, TINY)
 
 
 def _fixed_point(task, used, w, noise, alphas):

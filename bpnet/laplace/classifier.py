@@ -9,10 +9,7 @@ from bpnet.estimators._class_weight import class_factors, weigh
 from bpnet.estimators.classifier import MLPClassifier
 from bpnet.laplace._base import BaseLaplace
 from bpnet.laplace._docs import share_docs
-
-#: (1 + v pi / 8)^(-1/2) shrinks the log-odds as normal noise of variance v does: the logistic function and the normal
-#: distribution function of argument sqrt(pi / 8) have the same slope at 0 (MacKay 1992).
-_PROBIT = np.pi / 8
+from bpnet.laplace._moderation import pairwise_probit, probit
 
 
 @share_docs(kind="MLPClassifier")
@@ -135,7 +132,7 @@ class LaplaceClassifier(ClassifierMixin, BaseLaplace):
         """Probabilities of raw outputs (n, K) whose covariance is B B'."""
         if self.estimator_.out_activation_ == "softmax":
             return pairwise_probit(a, B @ B.transpose(0, 2, 1))
-        a = a / np.sqrt(1 + _PROBIT * np.einsum("nkr,nkr->nk", B, B))
+        a = probit(a, np.einsum("nkr,nkr->nk", B, B))
         return expit(np.hstack([-a, a]) if self.estimator_.n_outputs_ == 1 and len(self.classes_) < 3 else a)
 
     @staticmethod
@@ -171,26 +168,3 @@ class LaplaceClassifier(ClassifierMixin, BaseLaplace):
         tags = super().__sklearn_tags__()
         tags.classifier_tags.multi_label = True
         return tags
-
-
-def pairwise_probit(a, cov):
-    """Mean of the softmax of normal a, approximately: each difference of two shrunk by its own variance.
-
-    Parameters
-    ----------
-    a : ndarray of shape (n, K)
-    cov : ndarray of shape (n, K, K)
-
-    Returns
-    -------
-    ndarray of shape (n, K)
-        Rows add up to 1.
-    """
-    variance = np.einsum("nkk->nk", cov)
-    spread = variance[:, :, None] + variance[:, None, :] - 2 * cov
-    shrunk = (a[:, :, None] - a[:, None, :]) / np.sqrt(1 + _PROBIT * np.maximum(spread, 0))
-    # log of 1 / sum_i exp(-shrunk_ki), which no difference of raw outputs makes overflow.
-    lowest = shrunk.min(axis=2, keepdims=True)
-    log = lowest[..., 0] - np.log(np.exp(lowest - shrunk).sum(axis=2))
-    p = np.exp(log - log.max(axis=1, keepdims=True))
-    return p / p.sum(axis=1, keepdims=True)

@@ -97,6 +97,7 @@ def test_a_draw_is_one_function_of_one_member(wave):
     assert_array_equal(draws, model.sample_y(twice, 50, random_state=3, include_noise=False))
 
 
+@pytest.mark.filterwarnings("ignore:.*effective parameters:UserWarning")
 def test_members_are_what_each_would_be_alone(wave):
     X, y = wave
     model = several(alpha="evidence").fit(X, y)

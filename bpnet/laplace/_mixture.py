@@ -17,13 +17,13 @@ class Mixture:
         Of each component; the scale of a normal one is its standard deviation.
     weight : ndarray of shape (C,)
         Adding up to 1.
-    dof : ndarray of shape (C,), optional
+    dof : ndarray of shape (C, n, K), optional
         Degrees of freedom, above 2, where the components are Student-t distributions and not normal ones.
     """
 
     def __init__(self, mean, scale, weight, dof=None):
         self.means, self.scales, self.weight = np.broadcast_to(mean, scale.shape), scale, weight
-        self.dof = None if dof is None else np.reshape(dof, (-1, 1, 1))
+        self.dof = dof
 
     @classmethod
     def average(cls, mixtures):

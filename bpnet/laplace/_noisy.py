@@ -25,11 +25,12 @@ class NoisyLaplace(BaseLaplace):
     """Base of the regressor: what its `noise` says."""
 
     def _fit_one(self, given, X, y, sample_weight):
-        columns = np.shape(y)[1:]
-        if self.noise == "heteroscedastic" and columns and columns[0] > 1:
-            raise ValueError(
-                f"noise='heteroscedastic' weighs rows, not their targets: expected one target, got {columns[0]}"
-            )
+        if self.noise == "heteroscedastic":
+            columns = np.asarray(y).shape[1:]
+            if columns and columns[0] > 1:
+                raise ValueError(
+                    f"noise='heteroscedastic' weighs rows, not their targets: expected one target, got {columns[0]}"
+                )
         task, network = super()._fit_one(given, X, y, sample_weight)
         if self.noise == "heteroscedastic":
             self._learn_variances(task, network, given, X, y)

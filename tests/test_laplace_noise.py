@@ -11,8 +11,7 @@ from scipy import stats
 from sklearn.base import clone
 from sklearn.frozen import FrozenEstimator
 
-from bpnet import LaplaceRegressor, Layer, MLPRegressor, Topology
-from bpnet.laplace import _prior
+from bpnet import LaplaceRegressor, Layer, MLPRegressor, Topology, _threads
 from bpnet.laplace._student import StudentNoise, left_out
 from bpnet.laplace._variance_net import VarianceNet
 
@@ -151,6 +150,13 @@ def test_fits_go_on_with_weights_and_settings_stay():
     weighed, plain = (abs(net.gradient(X, y, each) + held).max() for each in (weight, None))
     # The weights of the fit are those of the round before, which are nearly these.
     assert weighed < 0.2 * plain
+
+
+def test_variances_are_learnt_at_one_blas_thread(monkeypatch):
+    depths, fitted = [], VarianceNet.fitted
+    monkeypatch.setattr(VarianceNet, "fitted", lambda *args: depths.append(_threads._depth) or fitted(*args))
+    LaplaceRegressor(MLPRegressor(**NET), noise="heteroscedastic").fit(*sine(60, 0, uneven)[:2])
+    assert depths == [1]
 
 
 # Heavy tails
@@ -297,4 +303,3 @@ def test_the_density_of_normal_noise_is_scipys():
     X, y, _ = sine(60, 0, uneven)
     model = LaplaceRegressor(MLPRegressor(**NET)).fit(X, y)
     assert_allclose(model.log_density(X, y), stats.norm.logpdf(y, *model.predict(X, return_std=True)), rtol=1e-9)
-    assert _prior.BIAS_PRECISION > 0

@@ -9,8 +9,8 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.utils import check_random_state
 
 from bpnet._threads import one_blas_thread
-from bpnet.laplace import _evidence
 from bpnet.laplace._base import BaseLaplace
+from bpnet.laplace._minimum import minimum
 from bpnet.laplace._noise import NormalNoise
 from bpnet.laplace._posterior import approximate
 from bpnet.laplace._student import StudentNoise, left_out
@@ -33,7 +33,8 @@ class NoisyLaplace(BaseLaplace):
                 )
         task, network = super()._fit_one(given, X, y, sample_weight)
         if self.noise == "heteroscedastic":
-            self._learn_variances(task, network, given, X, y)
+            with one_blas_thread():
+                self._learn_variances(task, network, given, X, y)
         elif self.noise == "student_t":
             residual, leverage = self._residuals(task)
             error, spread = left_out(residual, leverage, self.noise_)
@@ -74,14 +75,12 @@ class NoisyLaplace(BaseLaplace):
         if isinstance(self.alpha, str):
             # The prior keeps its precision, alpha over the noise.
             alphas = alphas * (self.noise_ / self._laplace.noise)
-            with one_blas_thread():
-                network.parameters = _evidence.minimum(weighed, network, network.parameters, alphas)
+            network.parameters = minimum(weighed, network, network.parameters, alphas)
             self.estimator_.network_.parameters = network.parameters
         elif not isinstance(given, FrozenEstimator):
             self._go_on(X, y, weighed.weight)
             network.parameters = self.estimator_.network_.parameters
-        with one_blas_thread():
-            fit = approximate(weighed, network, alphas)
+        fit = approximate(weighed, network, alphas)
         self._report(weighed, fit)
         # Weights that say how sure a target is, not how often it was seen.
         self.log_marginal_likelihood_ += float(rows @ np.log(relative)) / 2

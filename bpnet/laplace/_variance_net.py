@@ -3,7 +3,9 @@
 
 import numpy as np
 
+from bpnet._threads import one_blas_thread
 from bpnet.laplace import _evidence, _prior, _rows, _structures
+from bpnet.laplace._minimum import minimum
 from bpnet.laplace._mixture import Mixture
 from bpnet.laplace._posterior import Task
 from bpnet.layers import Layer
@@ -72,7 +74,7 @@ class VarianceNet:
         topology, w = self.network.topology, self.network.parameters
         task, unit = _task(topology, X, squares, weight)
         network = Network.from_parameters(topology, w.copy(), "gamma")
-        network.parameters = _evidence.minimum(task, network, w, self._alphas)
+        network.parameters = minimum(task, network, w, self._alphas)
         return self._around(network, task, self._alphas, unit)
 
     @classmethod
@@ -87,7 +89,8 @@ class VarianceNet:
         """Mean and variance of s, each (n, 1)."""
         net, parts = self.network, []
         for rows in _rows.chunks(net, X.shape[0]):
-            B = self._posterior.whiten(net.parameter_jacobian(X[rows], "raw")[:, 0])
+            with one_blas_thread():
+                B = self._posterior.whiten(net.parameter_jacobian(X[rows], "raw")[:, 0])
             parts.append((net.predict_raw(X[rows]), np.einsum("nr,nr->n", B, B)[:, None]))
         s, spread = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
         return s + np.log(self.unit), np.minimum(spread, _MOST_UNCERTAIN)

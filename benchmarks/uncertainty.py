@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Do error bars and moderated probabilities keep their word? On real data, with the penalty chosen by the training rows.
+"""Do error bars and moderated probabilities keep their word? Real data, and a penalty chosen by the training rows.
 
     BPNET_DATA=FOLDER python benchmarks/uncertainty.py [--sets NAME ...] [--alphas evidence validation grid]
 

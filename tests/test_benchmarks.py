@@ -209,3 +209,13 @@ def test_published_splits_are_averaged_and_nested_ones_see_no_test_row(tmp_path,
     nested = [run(*options, "--nested").splitlines()[0].split()[:5] for _ in range(2)]
     tmp_path.joinpath("load.py").write_text(STUB)
     assert nested[0] == nested[1] == run(*options, "--nested").splitlines()[0].split()[:5]
+
+
+def test_solvers_are_timed_to_each_goal():
+    output = run(
+        "solvers.py", "--starts", "1", "--seconds", "1", "--problems", "SIN", "--solvers", "lm", "scikit-learn lbfgs"
+    )
+    rows = [line.split("|")[1:-1] for line in output.splitlines() if line.startswith(("| lm", "| scikit"))]
+    assert [row[0].strip() for row in rows] == ["lm", "scikit-learn lbfgs"]
+    for row in rows:
+        assert float(row[2]) == float(row[3]) > 0 and row[5].strip() == "100%"

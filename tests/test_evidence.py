@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 import scipy.sparse
 from numpy.testing import assert_allclose, assert_array_equal
-from scipy.stats import norm
+from scipy.stats import multivariate_normal, norm
 from sklearn.base import clone
 from sklearn.datasets import load_iris
 from sklearn.frozen import FrozenEstimator
@@ -87,6 +87,25 @@ def test_inputs_that_do_not_matter_get_a_large_alpha(rng):
     assert by_input.alpha_.shape == (4,) and by_layer.alpha_.shape == (2,) and isinstance(by_one.alpha_, float)
     assert by_input.alpha_[2] > 10 * by_input.alpha_[:2].max()
     assert by_input.log_marginal_likelihood_ > by_one.log_marginal_likelihood_ + 3
+
+
+def test_evidence_by_input_of_a_linear_model_is_a_normal_density_and_found_at_its_top(rng):
+    """Targets are normal with covariance v + X diag(v / alpha) X': no approximation."""
+    X = rng.normal(size=(60, 4))
+    y = X @ [1, -2, 0.1, 0] + 0.5 * rng.normal(size=60)
+    net = MLPRegressor(topology=Topology(4, [Layer(1, "identity", bias=False)]))
+    model = LaplaceRegressor(net, alpha="evidence", groups="input", noise=0.25, max_refits=60).fit(X, y)
+
+    def judge(alphas):
+        return multivariate_normal.logpdf(y, cov=0.25 * (np.eye(60) + X / alphas @ X.T))
+
+    assert_allclose(model.log_marginal_likelihood_, judge(model.alpha_), rtol=1e-9)
+    for factor in (0.5, 2.0):
+        for k in range(4):
+            beside = model.alpha_.copy()
+            beside[k] *= factor
+            # Where a step gains less than a tenth the search ends.
+            assert judge(beside) < model.log_marginal_likelihood_ + 0.1
 
 
 def test_groups_cover_all_weights_and_no_bias():

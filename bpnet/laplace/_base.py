@@ -20,6 +20,9 @@ from bpnet.laplace._posterior import Task, approximate
 #: Effective parameters beyond this share of the targets: the linearisation, and what the evidence says, is in doubt.
 _MANY = 0.3
 
+#: Settings with which every solver has converged as soon as it may, without a warning.
+_AT_ONCE = {"tol": 1e300, "n_iter_no_change": 1}
+
 
 class BaseLaplace(MetaEstimatorMixin, BaseEstimator):
     """Base of the wrappers; parameters and attributes stand in the subclasses."""
@@ -113,11 +116,16 @@ class BaseLaplace(MetaEstimatorMixin, BaseEstimator):
         return task, network
 
     def _begin(self, given, X, y, sample_weight):
-        """The estimator, fitted, with the rows it has seen and those set aside where there are any."""
-        if self.alpha != "validation" or not isinstance(given, self._kind()):
+        """The estimator, fitted, with the rows it has seen and those set aside where there are any.
+
+        Before a search it is at its start: where its own training would lead does not matter.
+        """
+        if not isinstance(self.alpha, str) or not isinstance(given, self._kind()):
             return self._fitted(given, X, y, sample_weight), None
-        train, aside = _held_out.split(given, X, y)
-        return self._fitted(given, *_held_out.part(train, X, y, sample_weight)), (train, aside)
+        sides = _held_out.split(given, X, y) if self.alpha == "validation" else None
+        rows = (X, y, sample_weight) if sides is None else _held_out.part(sides[0], X, y, sample_weight)
+        estimator = self._fitted(clone(given).set_params(**_AT_ONCE), *rows)
+        return estimator.set_params(**{name: getattr(given, name) for name in _AT_ONCE}), sides
 
     def _search(self, task, estimator, network, given, sides):
         """Choose the alphas; the estimator, which is no longer the user's, gets the parameters found."""
@@ -128,7 +136,7 @@ class BaseLaplace(MetaEstimatorMixin, BaseEstimator):
         if isinstance(given, FrozenEstimator):
             raise ValueError(f"alpha={self.alpha!r} fits the network anew: expected an estimator that is not frozen")
         if sides is not None:
-            fit, w, self.validation_scores_ = _held_out.choose(task, network, *sides, int(self.max_refits))
+            fit, w, self.validation_scores_ = _held_out.choose(task, network, sides, int(self.max_refits))
         else:
             fit, w, self.evidence_curve_ = _evidence.ascend(task, network, int(self.max_refits))
             self._warn_of_many(fit.used.sum(), task.total)

@@ -12,7 +12,7 @@ PARAMETERS = """structure : {'full', 'last_layer', 'kronecker', 'diagonal'}, def
         epoch, because each of them subtracts the whole penalty. A number changes the posterior and leaves the fit as it
         is. 'evidence' fits the network for the alpha that makes the data most probable; 'validation' for the one that
         predicts rows set aside best, and fits it to all rows then, see the guide. The rows are a share
-        `validation_fraction` of all, drawn by `random_state`, both the estimator's.
+        `validation_fraction` of all, drawn by `random_state`, both the estimator's, of which the solver plays no part.
     groups : {'one', 'layer', 'input'}, default='one'
         Weights that share an alpha where it is chosen: all; those of a layer; or those out of an
         input, the other layers having one each: 'input' tells which inputs matter.

@@ -11,6 +11,8 @@ evidence, and a stage ends when some in turn have not been better.
 The walk may be judged by another score than the evidence: by rows set aside, see `_held_out.py`.
 """
 
+from typing import Any
+
 import numpy as np
 
 from bpnet.laplace._minimum import minimum
@@ -24,7 +26,11 @@ _START = 3.0
 #: apart have little to do with each other.
 _STRIDE = 4.0
 
-#: Fits in turn without gain before the way down ends. There are valleys: where the first units come to life, say.
+#: The weakest prior that is tried, as a share of the first: below, rounding makes the posterior singular.
+_WEAKEST = 1e-10
+
+#: Fits in turn without gain before the way down ends. There are valleys, above all where the first units come to life:
+#: twice as many while nothing better than a constant function has been found.
 _PATIENCE = 4
 
 #: What is tried of a step of the second stage, in turn until something gains: least power of the stride, which keeps
@@ -69,20 +75,25 @@ class _Walk:
 
     def __init__(self, task, net, max_refits, judge):
         self.task, self.net, self.judge, self.max_refits = task, net, judge, max_refits
-        self.best, self.w, self.scores = None, None, []
+        self.best: Any = None
+        self.w, self.scores = net.parameters.copy(), []
         # A score per row, times the rows, is in nats as the evidence is.
         self._unit = 1.0 if judge is None else task.total / task.y.shape[1]
-        self._highest = -np.inf
+        self._highest, self._weakest = -np.inf, np.zeros(1)
 
     def down(self, alphas):
         """The first stage: weaker and weaker priors."""
-        w, number = self.net.parameters.copy(), self.task.number[self.task.places]
-        start, since = w, 0
-        while since < _PATIENCE and self._goes_on():
+        w = start = self.net.parameters.copy()
+        since = 0
+        self._weakest = _WEAKEST * alphas
+        while since < _PATIENCE * (1 + self._is_dead(self.best)) and self._goes_on() and (alphas > self._weakest).all():
             fit, w, gain = self._try(alphas, w)
             since = 0 if gain > _GAIN else since + 1
-            is_dead = fit is not None and fit.used[number >= 0].sum() < _ALIVE
-            alphas, w = alphas / _STRIDE, start if is_dead else w
+            alphas, w = alphas / _STRIDE, start if self._is_dead(fit) else w
+
+    def _is_dead(self, fit):
+        """Whether a fit has fallen to the constant function."""
+        return fit is not None and fit.used[self.task.number[self.task.places] >= 0].sum() < _ALIVE
 
     def on(self):
         """The second stage: from the best, group by group."""
@@ -91,6 +102,7 @@ class _Walk:
             least, share = _TRIES[since]
             step = np.log(self.best.suggestion / self.best.alphas)
             step = share * np.clip(step, least * np.log(_STRIDE), np.log(_STRIDE))
+            step = np.maximum(step, np.log(self._weakest / self.best.alphas))
             since += 1
             if abs(step).max() > _CHANGE and self._try(self.best.alphas * np.exp(step), self.w)[2] > _GAIN:
                 since = 0

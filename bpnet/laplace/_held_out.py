@@ -43,7 +43,7 @@ def part(rows, X, y, sample_weight):
     return tuple(None if each is None else _safe_indexing(each, rows) for each in indexable(X, y, sample_weight))
 
 
-def choose(task, net, train, aside, max_refits):
+def choose(task, net, sides, max_refits):
     """The approximation at the alphas that predict the rows set aside best, its parameters, and the score of each fit.
 
     Parameters
@@ -53,12 +53,12 @@ def choose(task, net, train, aside, max_refits):
     net : Network
         Of float64; its parameters, which no row set aside has a part in, are where the fits begin, and in the end those
         returned.
-    train, aside : ndarray of int
-        Numbers of rows.
+    sides : pair of ndarray of int
+        Numbers of the rows to train on and of those set aside.
     max_refits : int
         Not counting the last one, to all rows.
     """
-    fitted, judged = task.of_rows(train), task.of_rows(aside)
+    fitted, judged = (task.of_rows(rows) for rows in sides)
     if task.weight is not None and not (fitted.weight.any() and judged.weight.any()):
         raise ValueError("expected weights above 0 among the rows set aside and among those left for training")
     fit, w, scores = _evidence.ascend(fitted, net, max_refits, partial(score, judged))

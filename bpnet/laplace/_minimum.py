@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """The fit for given precisions of the prior: the minimum of E + sum_i d_i w_i^2 / 2, reached from where one stands.
 
-What is no minimum has no evidence to speak of. L-BFGS is still on its way after thousands of iterations where noise is
-low; Levenberg-Marquardt settles in a hundred or two, in about the time of a thousand of L-BFGS for nets of up to 500
-parameters. An iteration costs n_samples W^2 + W^3 in time and W^2 in memory, as the full posterior does for each fit:
-so it is taken for that structure, up to so many parameters that it stays the cheaper one, and L-BFGS elsewhere.
+What is no minimum has no evidence to speak of. Levenberg-Marquardt comes nearer to it in a hundred or two iterations
+than L-BFGS in a thousand, though for 500 parameters it takes four times as long. An iteration costs n_samples W^2 + W^3
+in time and W^2 in memory, as the full posterior does for each fit: so it is taken for that structure, up to so many
+parameters, and L-BFGS elsewhere.
 """
 
 import numpy as np

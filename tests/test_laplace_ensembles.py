@@ -157,6 +157,7 @@ def test_a_single_class_is_predicted_by_all(iris):
     assert set(model.predict(iris[0])) == {"a"}
 
 
+@pytest.mark.filterwarnings("ignore:.*effective parameters:UserWarning")
 def test_fits_leave_nothing_of_those_before(wave):
     X, y = wave
     model = several().fit(X, y)

@@ -147,13 +147,13 @@ class LaplaceRegressor(RegressorMixin, NoisyLaplace):
         if return_std and return_cov:
             raise RuntimeError("At most one of return_std or return_cov can be requested.")
         if return_std:
-            parts = [(each.mean(), np.sqrt(each.variance())) for each in self._mixtures(X, include_noise)]
+            parts = [(part.mean(), np.sqrt(part.variance())) for part in self._mixtures(X, include_noise)]
             y, std = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
             return self._shaped(y), self._shaped(std)
         if return_cov:
             return self._joint(X, include_noise)
-        y = [member.estimator_.predict(X) for member in members]
-        return y[0] if len(y) == 1 else np.mean(y, axis=0)
+        each = [member.estimator_.predict(X) for member in members]
+        return each[0] if len(each) == 1 else np.mean(each, axis=0)
 
     def predict_interval(self, X, coverage=0.9, include_noise=True):
         """Central intervals that hold the target with a given probability, under the predicted distribution.

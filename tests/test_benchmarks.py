@@ -182,6 +182,35 @@ def test_ratios_of_scores_are_geometric_means_and_equal_scores_share_a_rank():
     )
 
 
+STUB = """
+import numpy as np
+
+
+def load(name):
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(60, 2))
+    splits = [(np.arange(50), np.arange(50, 60)), (np.arange(10, 60), np.arange(10))]
+    ref = {"mcdropout_test_MC_rmse": np.array([1.0, 3.0]), "mcdropout_test_ll": np.array([-1.0, -2.0])}
+    return {"X": X, "y": 10 * X[:, 0] + rng.normal(size=60), "splits": splits, "ref": ref}
+"""
+
+
+def test_published_splits_are_averaged_and_nested_ones_see_no_test_row(tmp_path, monkeypatch):
+    tmp_path.joinpath("load.py").write_text(STUB)
+    monkeypatch.setenv("BPNET_DATA", str(tmp_path))
+    options = "uci.py --sets energy --splits 2 --networks 2 --iterations 5".split()
+    lines = run(*options).splitlines()
+    scores = [[float(cell) for cell in line.split()[3:5]] for line in lines[:2]]
+    table = {line.split(",")[0].strip(): line.split() for line in lines[3:]}
+    assert float(table["bpnet"][4]) == pytest.approx((scores[0][0] + scores[1][0]) / 2, abs=2e-3)
+    assert table["MC-dropout"][0] and "2.000 ±" in next(line for line in lines if "the same splits" in line)
+    # Of a split whose test rows are wild nothing is seen.
+    tmp_path.joinpath("load.py").write_text(STUB.replace("return {", "X[50:] = 1e6\n    return {"))
+    nested = [run(*options, "--nested").splitlines()[0].split()[:5] for _ in range(2)]
+    tmp_path.joinpath("load.py").write_text(STUB)
+    assert nested[0] == nested[1] == run(*options, "--nested").splitlines()[0].split()[:5]
+
+
 def test_solvers_are_timed_to_each_goal():
     output = run(
         "solvers.py", "--starts", "1", "--seconds", "1", "--problems", "SIN", "--solvers", "lm", "scikit-learn lbfgs"

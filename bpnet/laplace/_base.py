@@ -8,7 +8,9 @@ from numbers import Integral, Real
 import numpy as np
 from sklearn.base import BaseEstimator, MetaEstimatorMixin, _fit_context, clone
 from sklearn.frozen import FrozenEstimator
+from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
+from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
 from bpnet._threads import one_blas_thread
@@ -32,7 +34,12 @@ class BaseLaplace(MetaEstimatorMixin, BaseEstimator):
         "groups": [StrOptions(set(_prior.GROUPS))],
         "max_refits": [Interval(Integral, 1, None, closed="left")],
         "max_memory": [Interval(Real, 0, None, closed="neither")],
+        "n_estimators": [Interval(Integral, 1, None, closed="left")],
+        "n_jobs": [Integral, None],
     }
+
+    #: Numbers of one network, of which a wrapper of several has arrays.
+    _of_members: tuple[str, ...] = ("alpha_", "n_effective_parameters_", "log_marginal_likelihood_")
 
     @_fit_context(prefer_skip_nested_validation=False)
     def fit(self, X, y, sample_weight=None):
@@ -51,12 +58,43 @@ class BaseLaplace(MetaEstimatorMixin, BaseEstimator):
         self : object
         """
         draft = copy(self)
+        for name in [name for name in vars(draft) if name.endswith("_")]:
+            delattr(draft, name)
         draft._fit(X, y, sample_weight)
         self.__dict__ = draft.__dict__
         return self
 
     def _fit(self, X, y, sample_weight):
         given = self._default() if self.estimator is None else self.estimator
+        if self.n_estimators == 1:
+            self._fit_one(given, X, y, sample_weight)
+        else:
+            self._fit_several(given, X, y, sample_weight)
+
+    def _fit_several(self, given, X, y, sample_weight):
+        """Wrappers of one network each, from starts of their own."""
+        if isinstance(given, FrozenEstimator):
+            raise ValueError(
+                f"several networks are trained anew: expected n_estimators=1 with a FrozenEstimator, got "
+                f"{self.n_estimators}"
+            )
+        self._check_kind(given)
+        # A clone's, so that a RandomState of the user's is left as it is; and drawn here, so that no network depends on
+        # when another one is trained.
+        seeds = check_random_state(clone(given).random_state).randint(np.iinfo(np.int32).max, size=self.n_estimators)
+        members = [clone(self).set_params(n_estimators=1, n_jobs=None) for _ in seeds]
+        for member, seed in zip(members, seeds, strict=True):
+            member.set_params(estimator=clone(given).set_params(random_state=int(seed)))
+        # The core works without the GIL: threads share the rows, processes would copy them.
+        self.estimators_ = Parallel(n_jobs=self.n_jobs, prefer="threads")(
+            delayed(member.fit)(X, y, sample_weight) for member in members
+        )
+        for name in self._of_members:
+            setattr(self, name, np.array([getattr(member, name) for member in self.estimators_]))
+        self._copy_features(self.estimators_[0])
+
+    def _fit_one(self, given, X, y, sample_weight):
+        """One network and its posterior; its task and itself, of float64, are returned."""
         searches = isinstance(self.alpha, str)
         estimator, sides = self._begin(given, X, y, sample_weight)
         self._check(estimator)
@@ -74,7 +112,8 @@ class BaseLaplace(MetaEstimatorMixin, BaseEstimator):
             else:
                 fit = approximate(task, network, np.array([self._alpha(estimator, X.shape[0])]))
         self.estimator_ = estimator
-        self._report(task, fit, one_alpha=number.max(initial=0) == 0)
+        self._report(task, fit)
+        return task, network
 
     def _begin(self, given, X, y, sample_weight):
         """The estimator, fitted, with the rows it has seen and those set aside where there are any.
@@ -119,12 +158,15 @@ class BaseLaplace(MetaEstimatorMixin, BaseEstimator):
         if isinstance(given, FrozenEstimator):
             check_is_fitted(given)
             return given.estimator
+        self._check_kind(given)
+        estimator = clone(given)
+        return estimator.fit(X, y) if sample_weight is None else estimator.fit(X, y, sample_weight)
+
+    def _check_kind(self, given):
         if not isinstance(given, self._kind()):
             raise TypeError(
                 f"expected an {self._kind().__name__} as estimator, perhaps in a FrozenEstimator, got {given!r}"
             )
-        estimator = clone(given)
-        return estimator.fit(X, y) if sample_weight is None else estimator.fit(X, y, sample_weight)
 
     def _check(self, estimator):
         """Raise ValueError where the fitted estimator has no such posterior."""
@@ -153,32 +195,43 @@ class BaseLaplace(MetaEstimatorMixin, BaseEstimator):
             raise ValueError(f"expected as many targets as rows, {X.shape[0]}, got {len(y)}")
         return X, y, weight
 
-    def _report(self, task, fit, one_alpha):
+    def _report(self, task, fit):
         self._laplace = fit
-        self.alpha_ = float(fit.alphas[0]) if one_alpha else fit.alphas
+        self.alpha_ = float(fit.alphas[0]) if task.number.max(initial=0) == 0 else fit.alphas
         self.log_marginal_likelihood_ = fit.evidence
         self.n_effective_parameters_ = float(fit.used.sum())
-        self.n_features_in_ = self.estimator_.n_features_in_
+        self._copy_features(self.estimator_)
+
+    def _copy_features(self, fitted):
+        self.n_features_in_ = fitted.n_features_in_
         self.__dict__.pop("feature_names_in_", None)
-        if hasattr(self.estimator_, "feature_names_in_"):
-            self.feature_names_in_ = self.estimator_.feature_names_in_
+        if hasattr(fitted, "feature_names_in_"):
+            self.feature_names_in_ = fitted.feature_names_in_
+
+    @property
+    def _members(self):
+        """Fitted wrappers of one network each: this one, or those that it averages."""
+        check_is_fitted(self)
+        return [self] if hasattr(self, "estimator_") else self.estimators_
+
+    def _checked(self, X):
+        """Rows of a prediction."""
+        fitted = self._members[0].estimator_
+        return validate_data(fitted, X, accept_sparse="csr", dtype=(np.float64, np.float32), order="C", reset=False)
 
     def _linearised(self, X):
-        """What the loss reads, (m, K), and whitened Jacobians B, (m, K, r), of each chunk of rows.
+        """Of each chunk of checked rows: these, what the loss reads, (m, K), and whitened Jacobians B, (m, K, r).
 
         B B' are covariances in units of the noise variance.
         """
-        check_is_fitted(self)
-        estimator = self.estimator_
-        X = validate_data(estimator, X, accept_sparse="csr", dtype=(np.float64, np.float32), order="C", reset=False)
-        net = _rows.in_float64(estimator.network_)
-        with one_blas_thread():
-            for rows in _rows.chunks(net, X.shape[0]):
-                some = X[rows]
+        net = _rows.in_float64(self.estimator_.network_)
+        for rows in _rows.chunks(net, X.shape[0]):
+            some = X[rows]
+            with one_blas_thread():
                 J = net.parameter_jacobian(some, "raw" if net._reads_raw else "output")
                 read = net.predict_raw(some) if net._reads_raw else net.predict(some)
                 B = self._laplace.posterior.whiten(J.reshape(-1, J.shape[2]))
-                yield read, B.reshape(*J.shape[:2], -1)
+            yield some, read, B.reshape(*J.shape[:2], -1)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

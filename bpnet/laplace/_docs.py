@@ -21,8 +21,15 @@ PARAMETERS = """structure : {'full', 'last_layer', 'kronecker', 'diagonal'}, def
     max_memory : float, default=4.0
         Most GiB that the posterior may take; more is a MemoryError before anything is computed."""
 
+ENSEMBLE = """n_estimators : int, default=1
+        Networks, each trained from a start of its own and with a posterior of its own; the prediction is the uniform
+        mixture of theirs. Several are averaged for what the tangent of one network does not tell: that others fit as
+        well and differ elsewhere. Their seeds are drawn from the estimator's `random_state`.
+    n_jobs : int, default=None
+        Threads that train them; the result is the same for any number."""
+
 ATTRIBUTES = """estimator_ : {KIND}
-        The fitted estimator.
+        The fitted estimator; only where there is one.
     alpha_ : float or ndarray of shape (n_groups,)
         Precision of the prior of the weights, in the unit of the estimator's `alpha`. Of several groups that of each:
         layers in their order, after the inputs where those are groups.
@@ -39,13 +46,19 @@ ATTRIBUTES = """estimator_ : {KIND}
     feature_names_in_ : ndarray of str
         Only where X had names for all its columns."""
 
+MEMBERS = """estimators_ : list of {OWN}
+        Only where `n_estimators` is above 1: wrappers of one network each. The numbers above are arrays then, of shape
+        (n_estimators,) or (n_estimators, n_groups), and `evidence_curve_` stands in these alone."""
+
 
 def share_docs(kind):
-    """Class decorator: fill {PARAMETERS} and {ATTRIBUTES} into the docstring."""
+    """Class decorator: fill the parts in braces into the docstring."""
 
     def fill(cls):
-        attributes = ATTRIBUTES.replace("{KIND}", kind)
-        cls.__doc__ = cls.__doc__.replace("{PARAMETERS}", PARAMETERS).replace("{ATTRIBUTES}", attributes)
+        attributes, members = ATTRIBUTES.replace("{KIND}", kind), MEMBERS.replace("{OWN}", cls.__name__)
+        parts = {"PARAMETERS": PARAMETERS, "ENSEMBLE": ENSEMBLE, "ATTRIBUTES": attributes, "MEMBERS": members}
+        for name, text in parts.items():
+            cls.__doc__ = cls.__doc__.replace(f"{{{name}}}", text)
         return cls
 
     return fill

@@ -4,7 +4,6 @@
 import numpy as np
 from scipy.special import expit
 from sklearn.base import ClassifierMixin
-from sklearn.utils.validation import check_is_fitted
 
 from bpnet.estimators._class_weight import class_factors, weigh
 from bpnet.estimators.classifier import MLPClassifier
@@ -26,12 +25,14 @@ class LaplaceClassifier(ClassifierMixin, BaseLaplace):
         A clone of it is fitted. A fitted one in a `sklearn.frozen.FrozenEstimator` is taken as it is. None is
         ``MLPClassifier(activation="tanh", solver="lbfgs", alpha=1.0, max_iter=1000, random_state=0)``.
     {PARAMETERS}
+    {ENSEMBLE}
 
     Attributes
     ----------
     classes_ : ndarray of shape (n_classes,)
         Class labels.
     {ATTRIBUTES}
+    {MEMBERS}
 
     See Also
     --------
@@ -64,13 +65,26 @@ class LaplaceClassifier(ClassifierMixin, BaseLaplace):
     True
     """
 
-    def __init__(self, estimator=None, *, structure="full", alpha=None, groups="one", max_refits=30, max_memory=4.0):
+    def __init__(
+        self,
+        estimator=None,
+        *,
+        structure="full",
+        alpha=None,
+        groups="one",
+        max_refits=30,
+        max_memory=4.0,
+        n_estimators=1,
+        n_jobs=None,
+    ):
         self.estimator = estimator
         self.structure = structure
         self.alpha = alpha
         self.groups = groups
         self.max_refits = max_refits
         self.max_memory = max_memory
+        self.n_estimators = n_estimators
+        self.n_jobs = n_jobs
 
     def predict(self, X):
         """The class whose moderated probability is the largest; of several labels those of at least even odds.
@@ -83,10 +97,12 @@ class LaplaceClassifier(ClassifierMixin, BaseLaplace):
         -------
         ndarray of shape (n_samples,) or (n_samples, n_classes)
         """
-        check_is_fitted(self)
-        if self.estimator_.out_activation_ != "softmax":  # moderation leaves the side of even odds as it is
-            return self.estimator_.predict(X)
-        return self.classes_[self.predict_proba(X).argmax(axis=1)]
+        members = self._members
+        one = members[0].estimator_
+        if len(members) == 1 and one.out_activation_ != "softmax":  # moderation leaves the side of even odds as it is
+            return one.predict(X)
+        proba = self.predict_proba(X)
+        return one._decode((proba if one.n_outputs_ > 1 else proba[:, 1:]) - 0.5)
 
     def predict_proba(self, X, moderated=True):
         """Probability of each class, in the order of `classes_`.
@@ -95,16 +111,21 @@ class LaplaceClassifier(ClassifierMixin, BaseLaplace):
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
         moderated : bool, default=True
-            Whether the uncertainty of the parameters is averaged over; False gives the estimator's own.
+            Whether the uncertainty of the parameters is averaged over; False gives the estimator's own. Of several
+            networks the mean of the probabilities of each.
 
         Returns
         -------
         ndarray of shape (n_samples, n_classes)
         """
-        check_is_fitted(self)
+        probabilities = [member._probabilities(X, moderated) for member in self._members]
+        return probabilities[0] if len(probabilities) == 1 else np.mean(probabilities, axis=0)
+
+    def _probabilities(self, X, moderated):
+        """Of the one network."""
         if not moderated:
             return self.estimator_.predict_proba(X)
-        proba = np.concatenate([self._moderate(a, B) for a, B in self._linearised(X)])
+        proba = np.concatenate([self._moderate(a, B) for _, a, B in self._linearised(self._checked(X))])
         return proba.astype(self.estimator_.network_.dtype, copy=False)
 
     def _moderate(self, a, B):
@@ -139,9 +160,9 @@ class LaplaceClassifier(ClassifierMixin, BaseLaplace):
         targets = np.eye(n_classes)[encoded] * (1 - share) + share / n_classes
         return np.ascontiguousarray(targets if estimator.n_outputs_ > 1 else targets[:, 1:]), weight
 
-    def _report(self, task, fit, one_alpha):
-        super()._report(task, fit, one_alpha)
-        self.classes_ = self.estimator_.classes_
+    def _copy_features(self, fitted):
+        super()._copy_features(fitted)
+        self.classes_ = fitted.classes_
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

@@ -6,10 +6,10 @@
 FOLDER holds the data sets as NAME.npz beside their loader, load.py, with the splits of Hernandez-Lobato and Adams and
 the results of MC-dropout on each of them. One hidden layer of 50 tanh units; inputs and targets are scaled by the
 training rows. `LaplaceRegressor` averages several networks with a model of the noise, fitted to all training rows of a
-split. The penalty is chosen for each split by its own training rows: of one network, by the log-likelihood of a sixth of
-them, drawn at random, which it has not been fitted to. `--nested` sets another such sixth aside and judges on that, not on
-test rows: the kind of noise and the number of networks are those that did best so over the first splits. The run is
-deterministic; seconds are the processor's, in one thread, the choice included.
+split. The penalty is chosen for each split by its own training rows: of one network, by the log-likelihood of a sixth
+of them, drawn at random, which it has not been fitted to. `--nested` sets another such sixth aside and judges on that,
+not on test rows: the kind of noise and the number of networks are those that did best so over the first splits. The run
+is deterministic; seconds are the processor's, in one thread, the choice included.
 """
 
 import argparse
@@ -123,12 +123,16 @@ def report(name, rows, reference, options):
         print(f"  {'MC-dropout, the same splits':32}" + "".join(cells(each) for each in of_splits))
         for method, (rmse, likelihood) in PUBLISHED[name].items():
             print(f"  {f'{method}, published':32}{rmse:9.2f}{'':9}{likelihood:9.2f}")
-    print(f"  intervals of 90 % hold {rows[:, 2].mean():.1%}; alpha {alphas(rows[:, 3])}; {rows[:, 4].mean():.1f} s a fit\n")
+    print(
+        f"  alpha {alphas(rows[:, 3])}; intervals of 90 % hold {rows[:, 2].mean():.1%}; {rows[:, 4].mean():.1f} s a fit"
+    )
+    print()
 
 
 def alphas(values):
     """How often each was chosen."""
-    return ", ".join(f"{alpha:g} x {count}" for alpha, count in zip(*np.unique(values, return_counts=True), strict=True))
+    counted = zip(*np.unique(values, return_counts=True), strict=True)
+    return ", ".join(f"{alpha:g} x {count}" for alpha, count in counted)
 
 
 def cells(values):

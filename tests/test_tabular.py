@@ -15,6 +15,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 from bpnet import Layer, MLPClassifier, MLPRegressor, TabularMLPClassifier, TabularMLPRegressor
 from bpnet.tabular.columns import MAX_CATEGORIES, make_preprocessor, split_columns
 from bpnet.tabular.folds import deal
+from bpnet.tabular.ramps import Ramps
 
 RNG = np.random.default_rng(0)
 N = 60
@@ -28,6 +29,13 @@ both = pytest.mark.parametrize(("kind", "y"), BOTH, ids=["regressor", "classifie
 
 def outputs(model, X):
     return model.predict(X) if isinstance(model, TabularMLPRegressor) else model.predict_proba(X)
+
+
+def views(model, X):
+    """What each net reads."""
+    inside = model.preprocessor_.transform(X).astype(np.float32)
+    ramps = model.ramps_.transform(inside)
+    return [ramps if k % 2 else inside for k in range(len(model.estimators_))]
 
 
 @pytest.fixture
@@ -53,9 +61,8 @@ def frame():
 
 def test_probabilities_are_the_mean_of_the_nets():
     model = TabularMLPClassifier(**QUICK).fit(X, LABELS)
-    inside = model.preprocessor_.transform(X).astype(np.float32)
     assert len(model.estimators_) == 5
-    logits = [net.decision_function(inside).astype(float) for net in model.estimators_]
+    logits = [net.decision_function(Z).astype(float) for net, Z in zip(model.estimators_, views(model, X), strict=True)]
     mean = np.mean([np.exp(a) / np.exp(a).sum(axis=1, keepdims=True) for a in logits], axis=0)
     # The nets are float32.
     assert_allclose(model.predict_proba(X), mean, atol=1e-6)
@@ -66,8 +73,7 @@ def test_probabilities_are_the_mean_of_the_nets():
 
 def test_means_are_the_mean_of_the_nets_in_the_units_of_the_target():
     model = TabularMLPRegressor(**QUICK).fit(X, TARGET)
-    inside = model.preprocessor_.transform(X).astype(np.float32)
-    scaled = np.array([net.predict(inside) for net in model.estimators_], float)
+    scaled = np.array([net.predict(Z) for net, Z in zip(model.estimators_, views(model, X), strict=True)], float)
     each = np.clip(scaled * TARGET.std() + TARGET.mean(), TARGET.min(), TARGET.max())
     assert_allclose(model.predict(X), each.mean(axis=0), rtol=1e-12)
 
@@ -87,6 +93,39 @@ def test_several_targets_have_a_column_each():
     assert model.score(X, Y) > 0.8
     with pytest.warns(DataConversionWarning):
         assert TabularMLPRegressor(**QUICK).fit(X, TARGET[:, None]).predict(X).shape == (N,)
+
+
+# Ramps.
+
+
+def test_every_piecewise_linear_function_is_linear_in_the_ramps():
+    rng = np.random.default_rng(5)
+    x = rng.normal(size=(41, 1))  # quarters of 40 steps end at rows
+    ramps = Ramps().fit(x)
+    (knots,) = ramps.knots_
+    assert_allclose(knots, np.quantile(x, [0, 0.25, 0.5, 0.75, 1]))
+    values = rng.normal(size=len(knots))
+    new = rng.normal(size=(60, 1)) * 3  # also beyond the knots, where the function is constant
+    found = ramps.transform(new)
+    assert_array_equal(found[:, 0], new[:, 0])
+    assert_allclose(values[0] + found[:, 1:] @ np.diff(values), np.interp(new[:, 0], knots, values), atol=1e-14)
+
+
+def test_equal_quantiles_count_once_and_two_values_have_no_ramps():
+    counts = np.repeat([0.0, 1.0, 4.0], [70, 10, 20])  # quantiles 0, 0, 0, 1, 4
+    flags, constant = np.repeat([0.0, 1.0], 50), np.zeros(100)
+    found = Ramps().fit_transform(np.column_stack([flags, counts, constant]).astype(np.float32))
+    assert found.dtype == np.float32
+    assert_array_equal(found.T, [flags, counts, constant, np.minimum(counts, 1), np.maximum(counts - 1, 0) / 3])
+    flags = flags[:, None]
+    assert_array_equal(Ramps().fit_transform(flags), flags)
+
+
+@both
+def test_every_second_net_reads_ramps(kind, y):
+    model = kind(**QUICK).fit(X, y)
+    assert [net.n_features_in_ for net in model.estimators_] == [4, 20, 4, 20, 4]  # 4 ramps a column
+    assert [net.n_features_in_ for net in kind(1, **QUICK).fit(X, y).estimators_] == [4]
 
 
 # Folds.
@@ -124,9 +163,8 @@ def test_every_net_learns_of_every_class():
 def test_each_net_is_the_best_epoch_on_its_fold(kind, y):
     settings = QUICK | {"max_iter": 20, "learning_rate_init": 0.05}
     model = kind(**settings).fit(X, y)
-    inside = model.preprocessor_.transform(X).astype(np.float32)
     last = []
-    for k, net in enumerate(model.estimators_):
+    for k, (net, inside) in enumerate(zip(model.estimators_, views(model, X), strict=True)):
         held_out = model.folds_ == k
         if kind is TabularMLPClassifier:
             codes = np.searchsorted(model.classes_, y[held_out])

@@ -2,6 +2,8 @@
 """The parts that the docstrings of the two presets share."""
 
 SUMMARY = """Numeric columns are standardised, categorical ones one-hot encoded, missing values noted and filled in.
+    Every second net reads a piecewise linear encoding of the numbers as well: nets that see different things average
+    better.
     Each net is trained by Adam with a cosine schedule on all rows but one fold, ends when more than 12 epochs have
     brought no lower loss on that fold, and keeps the parameters of its best epoch there; so no row is lost to
     validation, and no parameter has to be tuned before it works.
@@ -37,9 +39,12 @@ PARAMETERS = """n_estimators : int, default=5
         Print a line for each net that is trained."""
 
 ATTRIBUTES = """estimators_ : list
-        The nets, fitted `{net}`; they read what `preprocessor_` makes of the columns.
+        The nets, fitted `{net}`; they read what `preprocessor_` makes of the columns, and nets 1, 3, ... what `ramps_`
+        makes of that.
     preprocessor_ : ColumnTransformer
         Fitted to all rows.
+    ramps_ : transformer
+        Adds the piecewise linear encoding to prepared columns: `ramps_.transform(preprocessor_.transform(X))`.
     folds_ : ndarray of shape (n_samples,)
         The fold of each row, in the order of the rows (those of weight 0 left out): net k was judged on fold k. -1 for
         the only row of a class, which every net has learnt from.

@@ -106,8 +106,9 @@ class TabularMLPClassifier(ClassifierMixin, BaseTabularMLP):
         -------
         ndarray of shape (n_samples, n_classes)
         """
-        X = self._prepare(X)
-        probabilities = np.mean([net.predict_proba(X) for net in self.estimators_], axis=0, dtype=np.float64)
+        views = self._prepare(X)
+        each = [net.predict_proba(view) for net, view in zip(self.estimators_, views, strict=True)]
+        probabilities = np.mean(each, axis=0, dtype=np.float64)
         return probabilities / probabilities.sum(axis=1, keepdims=True)  # those of a net sum to 1 in float32 only
 
     def predict_log_proba(self, X):
@@ -121,8 +122,9 @@ class TabularMLPClassifier(ClassifierMixin, BaseTabularMLP):
         -------
         ndarray of shape (n_samples, n_classes)
         """
-        X = self._prepare(X)
-        logarithms = np.array([net.predict_log_proba(X) for net in self.estimators_], np.float64)
+        views = self._prepare(X)
+        each = [net.predict_log_proba(view) for net, view in zip(self.estimators_, views, strict=True)]
+        logarithms = np.array(each, np.float64)
         return logsumexp(logarithms, axis=0) - np.log(len(self.estimators_))
 
     def _check_y(self, y):

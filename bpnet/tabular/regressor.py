@@ -95,9 +95,10 @@ class TabularMLPRegressor(RegressorMixin, BaseTabularMLP):
         -------
         ndarray of shape (n_samples,) or (n_samples, n_outputs), float64
         """
-        X = self._prepare(X)
+        views = self._prepare(X)
         low, high = self.target_range_
-        outputs = [net.predict(X).reshape(len(X), -1).astype(np.float64) for net in self.estimators_]
+        each = [net.predict(view) for net, view in zip(self.estimators_, views, strict=True)]
+        outputs = [z.reshape(len(z), -1).astype(np.float64) for z in each]
         y = np.mean([np.clip(self.target_scaler_.inverse_transform(z), low, high) for z in outputs], axis=0)
         y = np.clip(y, low, high)  # the mean of equal numbers may round beyond them
         return y[:, 0] if y.shape[1] == 1 else y

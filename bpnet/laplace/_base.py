@@ -220,18 +220,10 @@ class BaseLaplace(MetaEstimatorMixin, BaseEstimator):
         return validate_data(fitted, X, accept_sparse="csr", dtype=(np.float64, np.float32), order="C", reset=False)
 
     def _linearised(self, X):
-        """Of each chunk of checked rows: these, what the loss reads, (m, K), and whitened Jacobians B, (m, K, r).
-
-        B B' are covariances in units of the noise variance.
-        """
+        """Of each chunk of checked rows: these, what the loss reads, and whitened Jacobians, see `_rows.linearised`."""
         net = _rows.in_float64(self.estimator_.network_)
-        for rows in _rows.chunks(net, X.shape[0]):
-            some = X[rows]
-            with one_blas_thread():
-                J = net.parameter_jacobian(some, "raw" if net._reads_raw else "output")
-                read = net.predict_raw(some) if net._reads_raw else net.predict(some)
-                B = self._laplace.posterior.whiten(J.reshape(-1, J.shape[2]))
-            yield some, read, B.reshape(*J.shape[:2], -1)
+        for rows, read, B in _rows.linearised(net, self._laplace.posterior, X):
+            yield X[rows], read, B
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

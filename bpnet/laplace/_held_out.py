@@ -64,7 +64,7 @@ def choose(task, net, sides, max_refits):
     fit, w, scores = _evidence.ascend(fitted, net, max_refits, partial(score, judged))
     if task.normal and task.noise is None:
         net.parameters = w
-        task = replace(task, noise=_noise(judged, *_spread(judged, net, fit.posterior)))
+        task = replace(task, noise=_noise(judged, *_rows.residuals(net, fit.posterior, judged.X, judged.y)))
     net.parameters = w = minimum(task, net, w, fit.alphas)
     return approximate(task, net, fit.alphas), w, scores
 
@@ -76,11 +76,12 @@ def score(task, net, fit):
     moderated probabilities: plain ones of classes that no row contradicts are the better the weaker the prior.
     """
     if not task.normal:
-        values = [_log_probability(net, y, *parts) for y, *parts in _linearised(task, net, fit.posterior)]
+        parts = _rows.linearised(net, fit.posterior, task.X)
+        values = [_log_probability(net, task.y[rows], a, B) for rows, a, B in parts]
         return float(np.average(np.concatenate(values), weights=task.weight))
-    squares, spread = _spread(task, net, fit.posterior)
-    v = _noise(task, squares, spread) if task.noise is None else task.noise
-    values = np.log(2 * np.pi * v) + np.log1p(spread) + squares / (v * (1 + spread))
+    residual, spread = _rows.residuals(net, fit.posterior, task.X, task.y)
+    v = _noise(task, residual, spread) if task.noise is None else task.noise
+    values = np.log(2 * np.pi * v) + np.log1p(spread) + residual**2 / (v * (1 + spread))
     return float(-0.5 * np.average(values.sum(axis=1), weights=task.weight))
 
 
@@ -93,22 +94,6 @@ def _log_probability(net, y, a, B):
     return (y * log_expit(a) + (1 - y) * log_expit(-a)).sum(axis=1)
 
 
-def _noise(task, squares, spread):
-    """The noise variance v under which squared residuals of variance v (1 + spread) are the most likely: their mean."""
-    return max(float(np.average((squares / (1 + spread)).mean(axis=1), weights=task.weight)), TINY)
-
-
-def _spread(task, net, posterior):
-    """Squared residuals, and the model's variance in units of the noise variance, both (n_samples, n_targets)."""
-    parts = [(y - z, np.einsum("nkr,nkr->nk", B, B)) for y, z, B in _linearised(task, net, posterior)]
-    residuals, spread = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
-    return residuals**2, spread
-
-
-def _linearised(task, net, posterior):
-    """Of each chunk of rows: targets, what the loss reads, (m, K), and whitened Jacobians, (m, K, r)."""
-    for rows in _rows.chunks(net, task.y.shape[0]):
-        X = task.X[rows]
-        J = net.parameter_jacobian(X, "raw" if net._reads_raw else "output")
-        read = net.predict_raw(X) if net._reads_raw else net.predict(X)
-        yield task.y[rows], read, posterior.whiten(J.reshape(-1, J.shape[2])).reshape(*J.shape[:2], -1)
+def _noise(task, residual, spread):
+    """The noise variance v under which residuals of variance v (1 + spread) are the most likely."""
+    return max(float(np.average((residual**2 / (1 + spread)).mean(axis=1), weights=task.weight)), TINY)

@@ -6,6 +6,7 @@ J is the derivative of what the loss reads to the parameters, L the second deriv
 
 import numpy as np
 
+from bpnet._threads import one_blas_thread
 from bpnet.network import Network
 
 #: Bytes that the Jacobian of a chunk of rows takes: it stays near the cache, and calls are few.
@@ -24,6 +25,27 @@ def chunks(net, n_samples):
     each = 8 * net.topology.n_outputs * net.topology.n_parameters
     size = max(1, _CHUNK // each)
     return [slice(start, min(start + size, n_samples)) for start in range(0, n_samples, size)]
+
+
+def linearised(net, posterior, X):
+    """For each chunk of rows: the slice, what the loss reads, (m, K), and whitened Jacobians B, (m, K, r).
+
+    B B' are covariances of what the loss reads, in units of the noise variance, the network linear in its parameters.
+    """
+    of = "raw" if net._reads_raw else "output"
+    for rows in chunks(net, X.shape[0]):
+        with one_blas_thread():
+            J = net.parameter_jacobian(X[rows], of)
+            read = net.predict_raw(X[rows]) if net._reads_raw else net.predict(X[rows])
+            B = posterior.whiten(J.reshape(-1, J.shape[2]))
+        yield rows, read, B.reshape(*J.shape[:2], -1)
+
+
+def residuals(net, posterior, X, y):
+    """Of all rows: residuals, and variances of the model in units of the noise variance, both (n_samples, K)."""
+    parts = [(y[rows] - read, np.einsum("nkr,nkr->nk", B, B)) for rows, read, B in linearised(net, posterior, X)]
+    residual, spread = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
+    return residual, spread
 
 
 def weighed_jacobians(net, X, y, sample_weight):

@@ -8,12 +8,13 @@ from sklearn.base import RegressorMixin
 from sklearn.utils import check_array, check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 
+from bpnet._validation import check_count
 from bpnet.estimators.regressor import MLPRegressor
 from bpnet.laplace._base import BaseLaplace
 from bpnet.laplace._docs import share_docs
 from bpnet.laplace._mixture import Mixture
-from bpnet.laplace._noise import NormalNoise
-from bpnet.laplace._noisy import NoisyLaplace
+from bpnet.laplace._noise import NoisyLaplace
+from bpnet.laplace._normal import NormalNoise
 
 
 @share_docs(kind="MLPRegressor")
@@ -223,8 +224,7 @@ class LaplaceRegressor(RegressorMixin, NoisyLaplace):
         ndarray of shape (n_rows, n_samples) or (n_rows, n_targets, n_samples)
         """
         members = self._members
-        if n_samples < 1:
-            raise ValueError(f"expected n_samples of at least 1, got {n_samples}")
+        n_samples = check_count(n_samples, "n_samples", 1)
         random_state, X = check_random_state(random_state), self._checked(X)
         if len(members) == 1:
             y = self._draw(X, n_samples, random_state, include_noise)

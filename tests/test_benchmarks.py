@@ -204,8 +204,10 @@ def test_published_splits_are_averaged_and_nested_ones_see_no_test_row(tmp_path,
     table = {line.split(",")[0].strip(): line.split() for line in lines[3:]}
     assert float(table["bpnet"][4]) == pytest.approx((scores[0][0] + scores[1][0]) / 2, abs=2e-3)
     assert table["MC-dropout"][0] and "2.000 ±" in next(line for line in lines if "the same splits" in line)
-    # Of a split whose test rows are wild nothing is seen.
+    # Of a split whose test rows are wild nothing is seen: not by the choice of alpha either.
     tmp_path.joinpath("load.py").write_text(STUB.replace("return {", "X[50:] = 1e6\n    return {"))
+    wild = run(*options).splitlines()[0]
+    assert wild.split()[-2] == lines[0].split()[-2] and wild[:25] != lines[0][:25]  # alpha, and the error on test rows
     nested = [run(*options, "--nested").splitlines()[0].split()[:5] for _ in range(2)]
     tmp_path.joinpath("load.py").write_text(STUB)
     assert nested[0] == nested[1] == run(*options, "--nested").splitlines()[0].split()[:5]

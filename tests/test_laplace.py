@@ -402,6 +402,8 @@ def test_what_makes_no_sense_is_refused(wave):
         model.predict_interval(X, coverage=1)
     with pytest.raises(ValueError, match="n_samples of at least 1, got 0"):
         model.sample_y(X, 0)
+    with pytest.raises(TypeError, match="n_samples as an integer, got 'a'"):
+        model.sample_y(X, "a")
     with pytest.raises(ValueError, match="many targets as rows, 50, got 49"):
         LaplaceRegressor(FrozenEstimator(model.estimator_)).fit(X, y[1:])
     settings = {

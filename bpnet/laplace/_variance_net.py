@@ -3,7 +3,6 @@
 
 import numpy as np
 
-from bpnet._threads import one_blas_thread
 from bpnet.laplace import _evidence, _prior, _rows, _structures
 from bpnet.laplace._minimum import minimum
 from bpnet.laplace._mixture import Mixture
@@ -86,12 +85,8 @@ class VarianceNet:
         return cls(network, posterior, alphas, unit)
 
     def log_variance(self, X):
-        """Mean and variance of s, each (n, 1)."""
-        net, parts = self.network, []
-        for rows in _rows.chunks(net, X.shape[0]):
-            with one_blas_thread():
-                B = self._posterior.whiten(net.parameter_jacobian(X[rows], "raw")[:, 0])
-            parts.append((net.predict_raw(X[rows]), np.einsum("nr,nr->n", B, B)[:, None]))
+        """Mean and variance of s, which is what the gamma loss reads, each (n, 1)."""
+        parts = [(s, np.einsum("nkr,nkr->nk", B, B)) for _, s, B in _rows.linearised(self.network, self._posterior, X)]
         s, spread = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
         return s + np.log(self.unit), np.minimum(spread, _MOST_UNCERTAIN)
 

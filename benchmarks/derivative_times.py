@@ -1,10 +1,13 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Times of one derivative by all contestants in one process, in turns. Run by derivatives.py; prints a line of JSON."""
+"""Times of one derivative by one contestant, a turn for each line of input. Run by derivatives.py; prints JSON lines.
+
+The line printed before any turn says how far the results of all its ways lie from those of bpnet, over the largest of
+their numbers: bpnet itself leaves them in the file `truth`.
+"""
 
 import json
 import sys
 from math import ceil
-from statistics import median
 
 import numpy as np
 import peers
@@ -12,41 +15,35 @@ from measure import seconds
 from workloads import DERIVATIVES, make_point
 
 
-def main(name, chosen, rounds, quick):
-    """For each contestant its fastest way, the seconds of each round, and the deviation of all its ways from bpnet."""
+def main(name, peer, truth, quick):
+    """Get ready, then print for each line of input {way: seconds}, the ways far slower than another left out."""
     case = DERIVATIVES[name]
-    for call in make_calls(case.quick(), chosen).values():
+    for call in make_calls(case.quick(), peer).values():
         call()  # loads what is loaded once and for all
-    calls = make_calls(case.quick() if quick else case, chosen)
-    tried, deviations = try_all(calls)
-    fastest = {peer: min(tried[place] for place in tried if place[0] == peer) for peer in chosen}
-    # Ways far slower than another of the same peer are out of the race: by a tenth where calls are long.
-    turns = {place: [] for place in calls if tried[place] < (1.5 if tried[place] < 1 else 1.1) * fastest[place[0]]}
-    for _ in range(rounds):
-        for place, durations in turns.items():
-            durations.append(time(calls[place], tried[place]))
-    found = {}
-    for peer in chosen:
-        place = min([place for place in turns if place[0] == peer], key=lambda place: median(turns[place]))
-        worst = max(deviation for (other, _), deviation in deviations.items() if other == peer)
-        found[peer] = {"way": place[1], "seconds": turns[place], "deviation": worst}
-    print(json.dumps(found))
+    calls = make_calls(case.quick() if quick else case, peer)
+    tried, results = {}, {}
+    for way, call in calls.items():
+        tried[way], result = seconds(call, 1)
+        results[way] = np.asarray(result)
+    if peer == "bpnet":
+        np.save(truth, results["exact"])
+    print(json.dumps(deviation(results.values(), np.load(truth))), flush=True)
+    results.clear()
+    # By a tenth where calls are long.
+    fast = [way for way in calls if tried[way] < (1.5 if tried[way] < 1 else 1.1) * min(tried.values())]
+    for _ in sys.stdin:
+        print(json.dumps({way: time(calls[way], tried[way]) for way in fast}), flush=True)
 
 
-def make_calls(case, chosen):
-    """{(peer, way): function without arguments}, all compiled."""
-    ways = {peer: peers.load(peer, case.dtype, 1).derivatives(case, *make_point(case)) for peer in chosen}
-    return {(peer, way): make() for peer in chosen for way, make in ways[peer].items()}
+def make_calls(case, peer):
+    """{way: function without arguments}, all compiled."""
+    ways = peers.load(peer, case.dtype, 1).derivatives(case, *make_point(case))
+    return {way: make() for way, make in ways.items()}
 
 
-def try_all(calls):
-    """Seconds of one call of each, and how far its result lies from bpnet's, over the largest of bpnet's numbers."""
-    truth = np.asarray(calls["bpnet", "exact"]())
-    tried, deviations = {}, {}
-    for place, call in calls.items():
-        tried[place], result = seconds(call, 1)
-        deviations[place] = float(abs(np.asarray(result) - truth).max() / abs(truth).max())
-    return tried, deviations
+def deviation(results, truth):
+    """The largest of all results from what bpnet found, over the largest of its numbers."""
+    return max(float(abs(result - truth).max() / abs(truth).max()) for result in results)
 
 
 def time(call, expected):

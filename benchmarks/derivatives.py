@@ -3,9 +3,10 @@
 
     python benchmarks/derivatives.py
 
-Of each case all contestants are timed in one process, on one core of the processor and with one thread each, in turns,
-A B A B ...; what counts is the ratio within a round. A peer takes part with several ways to the same result, and the
-fastest counts. JAX is compiled before the clock runs, and no peer pays for the conversion of its data; bpnet checks its
+Each contestant has a process of its own, as in run.py, on one core of the processor and with one thread: in one process
+it also mattered who gave memory back when. They are ready before the clock runs and then take turns, A B A B ...; what
+counts is the ratio within a round. A peer takes part with several ways to the same result, and the fastest counts. JAX
+is compiled beforehand, and no peer pays for the conversion of its data; bpnet checks its
 arguments at each call. All results are compared. Memory is measured one by one, each in a process of its own, for the
 way that was fastest: what derivative_memory.py says. The ways of the peers that make all columns of a large Hessian at
 once need up to 10 GB.
@@ -14,12 +15,17 @@ once need up to 10 GB.
 import argparse
 import json
 import os
+import sys
+from contextlib import ExitStack
+from pathlib import Path
+from statistics import median
+from tempfile import TemporaryDirectory
 
 import peers
 import table
 from machine import describe_machine
 from results import summarise
-from run import run_script
+from run import read_json, run_script, start_script
 from workloads import DERIVATIVES, n_weights
 
 RIVALS = ("torch", "jax")
@@ -39,11 +45,13 @@ def main():
     memory = "".join(f"{name:>9}" for name in ("result", *(peers.NAMES[peer] for peer in ("bpnet", *RIVALS))))
     print(f"{'case':53}{'type':>8}{'bpnet':>10}{heads}{'deviation':>11}  MB:{memory}")
     for name in options.cases:
-        asked = {"name": name, "chosen": ["bpnet", *options.peers], "rounds": options.rounds, "quick": options.quick}
-        found = run_script("derivative_times.py", json.dumps(asked), 1, f"{name}, times")
-        if found:
-            memory = {peer: measure_memory(name, peer, found[peer]["way"], options.quick) for peer in found}
-            print_case(name, found, memory, options.quick)
+        try:
+            found = race(name, ["bpnet", *options.peers], options.rounds, options.quick)
+        except EOFError as error:
+            print(f"{name} failed: {error}", file=sys.stderr)
+            continue
+        memory = {peer: measure_memory(name, peer, found[peer]["way"], options.quick) for peer in found}
+        print_case(name, found, memory, options.quick)
 
 
 def parse():
@@ -57,6 +65,26 @@ def parse():
     options = parser.parse_args()
     options.peers = peers.installed(options.peers)
     return options
+
+
+def race(name, chosen, rounds, quick):
+    """For each contestant its fastest way, the seconds of each round, and the deviation of all its ways from bpnet."""
+    with ExitStack() as stack:
+        truth = Path(stack.enter_context(TemporaryDirectory())) / "truth.npy"
+        runners, found = {}, {}
+        for peer in chosen:
+            asked = {"name": name, "peer": peer, "truth": str(truth), "quick": quick}
+            runners[peer] = stack.enter_context(start_script("derivative_times.py", json.dumps(asked), 1))
+            found[peer] = {"deviation": read_json(runners[peer])}
+        turns = {peer: [] for peer in chosen}
+        for _ in range(rounds):
+            for peer, runner in runners.items():
+                print(file=runner.stdin, flush=True)
+                turns[peer].append(read_json(runner))
+    for peer, rows in turns.items():
+        way = min(rows[0], key=lambda way: median(row[way] for row in rows))
+        found[peer] |= {"way": way, "seconds": [row[way] for row in rows]}
+    return found
 
 
 def measure_memory(name, peer, way, quick):

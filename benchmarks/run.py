@@ -120,6 +120,21 @@ def run_script(script, argument, threads, label):
     return json.loads(run.stdout.splitlines()[-1])
 
 
+def start_script(script, argument, threads):
+    """A script of this folder that answers each line of input with a line of JSON, running."""
+    command = [sys.executable, str(HERE / script), argument]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    return subprocess.Popen(command, env=environment(threads), **pipes)
+
+
+def read_json(running):
+    """The next line of a running script; EOFError if it ended, having printed the reason."""
+    line = running.stdout.readline()
+    if not line:
+        raise EOFError(f"{' '.join(running.args[1:])} ended")
+    return json.loads(line)
+
+
 def environment(threads):
     """That of this process, with the number of threads by all the names that the libraries know it by."""
     names = ["OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS", "NPROC"]

@@ -128,10 +128,21 @@ def test_derivatives_are_timed_without_any_peer():
 def test_every_way_of_a_peer_gives_the_same_derivatives(peer):
     if find_spec(peer) is None:
         pytest.skip(f"{peer} is not installed")
-    code = f"import derivative_times as d; d.main('CASE', ['bpnet', '{peer}'], 1, True)"
+    code = f"import derivatives as d, json; print(json.dumps(d.race('CASE', ['bpnet', '{peer}'], 1, True)))"
     for case in ("J", "H241", "H1603s", "V5000"):
         found = json.loads(run("-c", code.replace("CASE", case)))
         assert found[peer]["deviation"] < 1e-14  # a few units in the last place of small sums
+
+
+def test_case_whose_contestant_fails_is_left_out_with_a_word():
+    code = """
+import sys, derivatives, run
+sys.stderr = sys.stdout
+derivatives.start_script = lambda *_: run.start_script("imports.py", "raise SystemExit", 1)
+sys.argv = ["derivatives.py", "--quick", "--cases", "J", "--peers"]
+derivatives.main()
+"""
+    assert run("-c", code).splitlines()[-1].startswith("J failed: ")
 
 
 def test_memory_of_a_derivative_holds_its_result():

@@ -120,39 +120,50 @@ cdef Py_ssize_t _head_size(Plan plan, Py_ssize_t n_rows):
     size = source.n_units
     for b in range(source.first_block, source.first_block + source.n_blocks):
         size += plan.blocks[b].n_in
-    size *= source.n_units * plan.n_outputs
-    if size > HEAD_SIZE or n_rows < HEAD_ROWS * source.n_units:
+    if size * source.n_units * plan.n_outputs > HEAD_SIZE or n_rows < HEAD_ROWS * source.n_units:
         return 0
-    return size + plan.n_outputs * (plan.n_outputs + source.n_units)
+    return _head_start(plan, source) + size * source.n_units * plan.n_outputs
+
+
+cdef inline Py_ssize_t _head_start(Plan plan, const Layer* layer) noexcept nogil:
+    """Numbers in front of the matrices of the head of a layer: two sets of unit rows and what their sweeps bring."""
+    cdef int b
+    cdef Py_ssize_t widest = 0, m = layer.n_units, n_out = plan.n_outputs
+    for b in range(layer.first_block, layer.first_block + layer.n_blocks):
+        widest = max(widest, plan.blocks[b].n_in)
+    return n_out * (n_out + m) + m * (m + widest)
 
 
 cdef void _make_head(Plan plan, const floating* w, Workspace ws, floating* head) noexcept nogil:
     """For each block of the layer that the outputs hear the matrix (j, k, i) of w_jk w_ij; `head` comes full of zeros.
 
-    In front of them stand unit rows for the outputs, w_jk as (k, j), and rows (j, k) with w_jk at place j.
+    In front of them stand unit rows for the outputs, w_jk as (k, j), unit rows for the layer, and w_ij as (j, i).
     """
     cdef int b, n_out = plan.n_outputs
-    cdef Py_ssize_t j, k
+    cdef Py_ssize_t i, j, k
     cdef Block block = plan.blocks[plan.layers[plan.n_layers - 1].first_block]
     cdef Layer* layer = &plan.layers[block.source]
     cdef Py_ssize_t m = layer.n_units
-    cdef floating* units = head
-    cdef floating* weights = units + n_out * n_out
-    cdef floating* spread = weights + n_out * m
-    cdef floating* matrix = spread + m * n_out * m
+    cdef floating* weights = head + n_out * n_out
+    cdef floating* units = weights + n_out * m
+    cdef floating* own = units + m * m
+    cdef floating* matrix = head + _head_start(plan, layer)
     cdef Chunk rows = _rows(n_out)
     for k in range(n_out):
-        units[k * n_out + k] = 1
-    backpropagate(plan, &block, w, ws.room, &rows, <const floating*> units, weights)
+        head[k * n_out + k] = 1
+    backpropagate(plan, &block, w, ws.room, &rows, <const floating*> head, weights)
     for j in range(m):
-        for k in range(n_out):
-            spread[(j * n_out + k) * m + j] = weights[k * m + j]
-    rows = _rows(<int> m * n_out)
+        units[j * m + j] = 1
+    rows = _rows(<int> m)
     for b in range(layer.first_block, layer.first_block + layer.n_blocks):
         block = plan.blocks[b]
         block.opens = True
-        backpropagate(plan, &block, w, ws.room, &rows, <const floating*> spread, matrix)
-        matrix += m * n_out * block.n_in
+        backpropagate(plan, &block, w, ws.room, &rows, <const floating*> units, own)
+        for j in range(m):
+            for k in range(n_out):
+                for i in range(block.n_in):
+                    matrix[i] = weights[k * m + j] * own[j * block.n_in + i]
+                matrix += block.n_in
 
 
 cdef void _sweep_head(
@@ -166,7 +177,7 @@ cdef void _sweep_head(
     cdef floating* error
     cdef int m = layer.n_units
     cdef const floating* slope = <const floating*> ws.slope + layer.column * n
-    cdef const floating* matrix = head + n_out * (n_out + m + m * m)
+    cdef const floating* matrix = head + _head_start(plan, layer)
     for b in range(layer.first_block, layer.first_block + layer.n_blocks):
         block = &plan.blocks[b]
         columns = n_out * block.n_in

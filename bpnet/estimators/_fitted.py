@@ -53,7 +53,7 @@ class AsksNetwork(BaseEstimator):
         UserWarning
             Where parameters of training that scikit-learn lacks are not at their defaults.
         """
-        from bpnet.export.sklearn import to_sklearn
+        from bpnet.export._to_sklearn import to_sklearn  # most never need scikit-learn's own networks
 
         return to_sklearn(self)
 

@@ -98,7 +98,7 @@ class Topology:
         Parameters
         ----------
         n_inputs : int
-            The units 0, ..., n_inputs - 1 are the inputs.
+            The units 0, ..., n_inputs - 1 are the inputs; at most 2^24.
         edges : sequence of pairs (upstream, downstream), or integer array of shape (n_edges, 2)
             Any other labels, integers, strings or other hashable objects, are units, as soon as an edge names them.
         outputs : sequence of labels
@@ -123,7 +123,7 @@ class Topology:
             For cycles, units that hear nothing or reach no output, edges that come twice or lead into an input, and
             outputs, activations and biases of what is no unit.
         TypeError
-            For labels that are None, bool, floating-point numbers or not hashable.
+            For labels that are None, bool, numbers but no integers, or not hashable.
 
         Notes
         -----

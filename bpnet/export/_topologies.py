@@ -9,12 +9,9 @@ import numpy as np
 
 from bpnet._core.activations import CODES
 from bpnet._layered import Layered
-from bpnet._unitwise import Unitwise
+from bpnet._unitwise import MAX_INPUTS, Unitwise
 from bpnet.export._checks import as_count, as_list, as_numbers, as_object, as_strings
 from bpnet.layers import INPUT, Layer
-
-#: Most inputs of a graph of units, whose number nothing else in the file confirms.
-MAX_INPUTS = 2**24
 
 LAYER_KEYS = ("name", "n_units", "activation", "sources", "mask", "bias")
 
@@ -24,8 +21,6 @@ def encode_form(form):
     if isinstance(form, Layered):
         layers = [encode_layer(layer) for layer in form.layers]
         return {"n_inputs": form.n_inputs, "layers": layers, "outputs": list(form.outputs)}
-    if form.n_inputs > MAX_INPUTS:
-        raise ValueError(f"cannot save a graph of units with {form.n_inputs} inputs: at most {MAX_INPUTS}")
     return {
         "n_inputs": form.n_inputs,
         "labels": [_encode_label(label) for label in form.labels],

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """One pass over the data in mini-batches, compiled end to end and resumable at any chunk: its door.
 
-What the threads do stands in `turns.pyx`. Where the pieces of w are cut depends on the plan alone, where rows may be cut
+What the threads do stands in `turns.pyx`. Where pieces of w are cut depends on the plan alone, where rows may be cut
 changes no sum, and no number depends on who computed it: the bits are the same for any number of threads.
 """
 

@@ -4,6 +4,7 @@
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, settings
+from problems import CATALOGUE, GRAPHS, make
 from sklearn.datasets import load_iris
 from sklearn.preprocessing import scale
 
@@ -26,6 +27,18 @@ def dtype(request):
 @pytest.fixture
 def rng():
     return np.random.default_rng(0)
+
+
+@pytest.fixture(params=CATALOGUE.values(), ids=CATALOGUE.keys(), scope="module")
+def problem(request):
+    """Each pair of graph and loss of the catalogue."""
+    return make(*request.param)
+
+
+@pytest.fixture(params=GRAPHS)
+def graph(request):
+    """A problem with each graph, and with sample weights."""
+    return make(request.param, weighted=True)
 
 
 @pytest.fixture

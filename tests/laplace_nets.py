@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Networks at their minimum to many digits, where closed forms of the posterior hold, and their outputs by differences."""
+"""Networks at their minimum to many digits, where closed forms of the posterior hold, and judges of their Jacobians."""
 
 import numpy as np
 

@@ -11,15 +11,7 @@ from bpnet._core import derivatives, jacobians
 from bpnet._core.data import Data
 from bpnet._core.plan import aligned
 from bpnet._pickles import FORMAT, check_format
-from bpnet._validation import (
-    as_array,
-    as_data_type,
-    as_inputs,
-    as_random_state,
-    as_raw,
-    as_targets,
-    as_weights,
-)
+from bpnet._validation import as_array, as_data_type, as_inputs, as_random_state, as_raw, as_targets, as_weights
 from bpnet.second_derivatives import SecondDerivatives
 from bpnet.topology import Topology
 
@@ -124,24 +116,68 @@ class Network(SecondDerivatives):
         return views.of_layers(self, views.intercepts, views.set_intercepts)
 
     def predict(self, X):
-        """Outputs z: shape (n_samples, n_outputs). Cost O(n_samples W)."""
+        """Outputs z.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_inputs)
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_outputs)
+            Of the network's type. Cost O(n_samples W), W the number of parameters.
+        """
         return self._outputs(X, raw=False)
 
     def predict_raw(self, X):
-        """Weighted sums a into the output units: shape (n_samples, n_outputs)."""
+        """Weighted sums a into the output units, with arguments, result and cost of `predict`."""
         return self._outputs(X, raw=True)
 
     def loss(self, X, y, sample_weight=None):
-        """E = sum_n s_n E_n, a float. Cost O(n_samples W)."""
+        """E = sum_n s_n E_n, a float; arguments as of `gradient`, a third of its cost."""
         data = self._data(X, y, sample_weight)
         return derivatives.value_and_gradient(self._plan, self._loss, self._reads_raw, self._parameters, data)
 
     def gradient(self, X, y, sample_weight=None):
-        """dE/dw: shape (n_parameters,). Cost O(n_samples W), about three times that of `loss`."""
+        """dE/dw, by back-propagation.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_inputs)
+        y : array-like of shape (n_samples, n_outputs) or (n_samples,)
+            Targets; fewer columns than outputs for losses that read several outputs per target.
+        sample_weight : array-like of shape (n_samples,), default=None
+            s_n, at least 0; None is 1 for all.
+
+        Returns
+        -------
+        ndarray of shape (n_parameters,)
+            Of the network's type, in the order of `parameters`.
+
+        Raises
+        ------
+        ValueError
+            For wrong shapes, NaN and infinities, negative weights, and targets that the loss makes no sense of.
+        TypeError
+            For what is no array of numbers.
+
+        Notes
+        -----
+        Cost O(n_samples W). Source: Bishop, Pattern Recognition and Machine Learning (2006), section 5.3.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> net = Network(Topology.layered([2, 1]), random_state=0)
+        >>> X, y, s = np.eye(2), np.array([1.0, -1.0]), np.array([1.0, 3.0])
+        >>> delta = s * (net.predict(X)[:, 0] - y)
+        >>> np.allclose(net.gradient(X, y, s), [*(X.T @ delta), delta.sum()])
+        True
+        """
         return self.value_and_gradient(X, y, sample_weight)[1]
 
     def value_and_gradient(self, X, y, sample_weight=None):
-        """E, a float, and dE/dw, of shape (n_parameters,), for the cost of the gradient."""
+        """`loss` and `gradient`, for the cost of the latter."""
         data = self._data(X, y, sample_weight)
         gradient = np.zeros_like(self._parameters)
         value = derivatives.value_and_gradient(
@@ -150,13 +186,22 @@ class Network(SecondDerivatives):
         return value, gradient
 
     def deltas(self, X, y, sample_weight=None):
-        """Error signals delta_j = s_n dE_n/da_j of all units but the inputs.
+        """Error signals delta_j = s_n dE_n/da_j of all units but the inputs; arguments and cost as of `gradient`.
 
-        At an output that feeds further units, delta is the total derivative. Columns are ordered as `topology.units`.
+        At an output that feeds further units, delta is the total derivative.
 
         Returns
         -------
         ndarray of shape (n_samples, n_units)
+            Of the network's type. Columns are ordered as `topology.units`.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> net = Network(Topology.layered([2, 3, 1]), random_state=0)
+        >>> X, y = np.eye(2), np.array([1.0, -1.0])
+        >>> np.allclose(net.deltas(X, y)[:, 3], net.predict(X)[:, 0] - y)  # of the output
+        True
         """
         data = self._data(X, y, sample_weight)
         return derivatives.deltas(self._plan, self._loss, self._reads_raw, self._parameters, data)
@@ -164,7 +209,7 @@ class Network(SecondDerivatives):
     def signals(self, X):
         """Outputs z_j = h(a_j) and slopes h'(a_j) of all units but the inputs, in the columns of `deltas`.
 
-        Softmax units have no slope of their own: theirs is NaN. Cost O(n_samples W).
+        Softmax units have no slope of their own: theirs is NaN. Cost and argument are those of `predict`.
 
         Returns
         -------

@@ -312,6 +312,14 @@ class Network(SecondDerivatives):
         raw = as_raw(of)
         return jacobians.parameter_jacobian(self._plan, self._parameters, self._data(X), raw)
 
+    def _with(self, parameters):
+        """The same topology and loss around another vector, which is not copied."""
+        return Network.from_parameters(self.topology, parameters, self.loss_name)
+
+    def _in_float64(self):
+        """The network itself, or its twin of float64."""
+        return self if self.dtype == np.float64 else self._with(self.parameters.astype(np.float64))
+
     def _outputs(self, X, raw):
         # The core looks for NaN and infinities itself while it has the rows in cache.
         data = Data(self._plan, as_inputs(X, self.topology.n_inputs, self.dtype, check_finite=False))

@@ -14,7 +14,6 @@ from sklearn.utils.validation import check_is_fitted
 from bpnet._core.updates import Adam, GradientDescent
 from bpnet._unitwise import Unitwise
 from bpnet.activations import name_of
-from bpnet.network import Network
 
 ACTIVATIONS = ("identity", "logistic", "tanh", "relu")
 #: Parameters that scikit-learn lacks but that lose nothing when they are left out of a fitted model.
@@ -121,7 +120,7 @@ def _equal(value, default):
 
 def _unflat(vector, network):
     """Scikit-learn's list out of a vector like the parameters."""
-    like = Network.from_parameters(network.topology, np.array(vector), network.loss_name)
+    like = network._with(np.array(vector))
     return [np.array(part) for part in (*like.coefs, *like.intercepts)]
 
 

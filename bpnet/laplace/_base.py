@@ -98,7 +98,7 @@ class BaseLaplace(MetaEstimatorMixin, BaseEstimator):
         searches = isinstance(self.alpha, str)
         estimator, sides = self._begin(given, X, y, sample_weight)
         self._check(estimator)
-        network = _rows.in_float64(estimator.network_)
+        network = estimator.network_._in_float64()
         topology = network.topology
         places = _prior.moving(topology, estimator.frozen, self.structure)
         _structures.check(topology, self.structure, estimator.frozen, places, self.max_memory)
@@ -221,7 +221,7 @@ class BaseLaplace(MetaEstimatorMixin, BaseEstimator):
 
     def _linearised(self, X):
         """Of each chunk of checked rows: these, what the loss reads, and whitened Jacobians, see `_rows.linearised`."""
-        net = _rows.in_float64(self.estimator_.network_)
+        net = self.estimator_.network_._in_float64()
         for rows, read, B in _rows.linearised(net, self._laplace.posterior, X):
             yield X[rows], read, B
 

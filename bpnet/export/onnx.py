@@ -1,10 +1,9 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Models as ONNX graphs: networks, and through skl2onnx estimators and whole pipelines."""
 
-from importlib import import_module
-
 import numpy as np
 
+from bpnet._extras import extra
 from bpnet.export._decisions import take_apart
 from bpnet.export._graph import OPSET, Graph, forward
 from bpnet.network import Network
@@ -53,7 +52,7 @@ def to_onnx(model, X=None, **options):
             raise TypeError("expected no X and no options with a Network: they are for estimators and pipelines")
         return _network_model(model)
     register_onnx()
-    skl2onnx = _import("skl2onnx")
+    skl2onnx = extra("skl2onnx", "onnx")
     from sklearn.base import is_classifier
 
     if X is None:
@@ -74,15 +73,15 @@ def register_onnx():
     ImportError
         Without skl2onnx: ``pip install bpnet[onnx]``.
     """
-    _import("onnx")
-    _import("skl2onnx")
+    extra("onnx", "onnx")
+    extra("skl2onnx", "onnx")
     from bpnet.export._skl2onnx import register
 
     register()
 
 
 def _network_model(network):
-    onnx = _import("onnx")
+    onnx = extra("onnx", "onnx")
     take_apart(network)
     nodes, constants = [], []
     names: dict[str, int] = {}
@@ -111,10 +110,3 @@ def _network_model(network):
     model = onnx.helper.make_model(graph, producer_name="bpnet", opset_imports=[opset], ir_version=version)
     onnx.checker.check_model(model)
     return model
-
-
-def _import(name):
-    try:
-        return import_module(name)
-    except ImportError as error:
-        raise ImportError(f"export to ONNX needs {name}: pip install bpnet[onnx]") from error

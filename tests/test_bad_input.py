@@ -28,6 +28,12 @@ def with_one(array, value):
     return array
 
 
+def beyond_floats(array):
+    array = array.astype(object)
+    array[3] = 10**400
+    return array
+
+
 def regress(X=X, y=Y, sample_weight=None, **settings):
     return MLPRegressor(**QUICK | settings).fit(X, y, sample_weight)
 
@@ -44,6 +50,16 @@ REFUSED = {  # what is wrong: the words, and the call
     "infinity in y": ("Input y contains infinity", lambda: regress(y=with_one(Y, -np.inf))),
     "nan among labels": ("Input y contains NaN", lambda: classify(y=with_one(LABELS, np.nan))),
     "y too large for float32": ("too large for dtype..float32", lambda: regress(X.astype("f4"), with_one(Y, 1e300))),
+    "integers beyond floats in X": ("too large to convert", lambda: regress(beyond_floats(X))),
+    "integers beyond floats in y": ("too large to convert", lambda: regress(y=beyond_floats(Y))),
+    "integers beyond floats in weights": (
+        "too large to convert",
+        lambda: classify(sample_weight=beyond_floats(ONES)),
+    ),
+    "integers beyond floats to predict": (
+        "too large to convert",
+        lambda: regress().predict(beyond_floats(X)),
+    ),
     "nan in weights": ("sample_weight contains NaN", lambda: regress(sample_weight=with_one(ONES, np.nan))),
     "infinity in weights": ("sample_weight contains infinity", lambda: classify(sample_weight=with_one(ONES, np.inf))),
     "weights beyond float32": (

@@ -210,6 +210,14 @@ def test_wrong_regression_targets_are_named():
             b.fit(X, y)
 
 
+def test_integers_beyond_floats_are_value_errors():
+    rows = X.astype(object)
+    rows[0, 0] = 10**400
+    for est, error in zip(both("MLPRegressor"), (OverflowError, ValueError)):
+        with pytest.raises(error, match="int too large to convert to float"):
+            est.fit(rows, Y)
+
+
 def test_fractional_units_are_named():
     a, b = both("MLPRegressor", hidden_layer_sizes=(2.5,))
     with pytest.raises(TypeError, match="cannot be interpreted as an integer"):

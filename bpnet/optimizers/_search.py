@@ -172,6 +172,11 @@ class Search:
             numbers of iterations, of values with gradients, and of Hessian-vector products or Gauss-Newton matrices
             `nit`, `nfev` and `nhev`; `status`, 0 for convergence, and `message`.
 
+        Raises
+        ------
+        ValueError
+            Where the objective or the length of its gradient is not finite at the start.
+
         Warns
         -----
         UserWarning

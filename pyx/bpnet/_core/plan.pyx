@@ -191,7 +191,7 @@ def aligned(vector, dtype):
     n_bytes = vector.size * np.dtype(dtype).itemsize
     memory = np.empty(n_bytes + ALIGNMENT, np.uint8)
     cdef unsigned char[::1] buffer = memory
-    start = start_of(memory) - <char*> &buffer[0]
+    start = <size_t> start_of(memory) - <size_t> &buffer[0]
     copy = memory[start : start + n_bytes].view(dtype)
     copy[:] = vector
     return copy

@@ -5,6 +5,7 @@ Inputs are numbered first, then the units as they appear: in the first edge, ups
 """
 
 from collections.abc import Hashable, Mapping
+from numbers import Number
 
 import numpy as np
 
@@ -33,25 +34,30 @@ def read_edges(edges, n_inputs):
             return _number_integers(edges, n_inputs)
     if not np.iterable(edges) or hasattr(edges, "tocsr"):
         raise TypeError(f"expected edges as pairs (upstream, downstream), got {type(edges).__name__}")
-    numbers: dict[Hashable, int] = {i: i for i in range(n_inputs)}
+    numbers: dict[Hashable, int] = {}
     pairs = []
     for edge in edges:
         if isinstance(edge, str) or not hasattr(edge, "__len__") or len(edge) != 2:
             raise ValueError(f"expected edges as pairs (upstream, downstream), got {edge!r}")
         for label in edge:
             label = as_label(label)
-            pairs.append(numbers.setdefault(label, len(numbers)))
+            is_input = isinstance(label, int) and 0 <= label < n_inputs
+            pairs.append(label if is_input else numbers.setdefault(label, n_inputs + len(numbers)))
     if not pairs:
         raise ValueError("expected at least one edge, got none")
     upstream, downstream = np.array(pairs, np.intp).reshape(-1, 2).T
-    return list(numbers)[n_inputs:], upstream.copy(), downstream.copy()
+    return list(numbers), upstream.copy(), downstream.copy()
 
 
 def as_label(label):
     """The label as Python's own number or string, after a check."""
     if isinstance(label, np.generic):
         label = label.item()
-    if label is None or isinstance(label, bool | float | complex) or not isinstance(label, Hashable):
+    if type(label) is int or type(label) is str:
+        return label
+    # A number that is no integer could equal one that names an input.
+    is_odd = isinstance(label, bool) or (isinstance(label, Number) and not isinstance(label, int))
+    if label is None or is_odd or not isinstance(label, Hashable):
         raise TypeError(f"expected labels that are integers, strings or other hashable objects, got {label!r}")
     return label
 

@@ -3,11 +3,13 @@
 
 import numpy as np
 
+from bpnet._extras import extra
+
 
 def as_networkx(topology):
     """See `Topology.to_networkx`."""
     inputs, units = list(range(topology.n_inputs)), topology.units
-    graph = _networkx().DiGraph(inputs=inputs, outputs=topology._form.output_labels)
+    graph = extra("networkx", "graph").DiGraph(inputs=inputs, outputs=topology._form.output_labels)
     graph.add_nodes_from(inputs)
     biases = [layer.bias for layer in topology.layers for _ in range(layer.n_units)]
     for unit, activation, bias in zip(units, topology.activations, biases, strict=True):
@@ -20,7 +22,7 @@ def as_networkx(topology):
 
 def read_networkx(graph, inputs, outputs, activation, out_activation, bias):
     """Arguments of `Topology.from_edges`."""
-    networkx = _networkx()
+    networkx = extra("networkx", "graph")
     if not isinstance(graph, networkx.DiGraph) or graph.is_multigraph():
         raise TypeError(f"expected a networkx.DiGraph, got {type(graph).__name__}")
     if inputs is None:
@@ -37,8 +39,8 @@ def read_networkx(graph, inputs, outputs, activation, out_activation, bias):
         outputs = [node for node, degree in graph.out_degree if degree == 0]
     if strange := [node for node in (*inputs, *outputs) if node not in graph]:
         raise ValueError(f"expected inputs and outputs that are nodes, got {strange[0]!r}")
-    number = {node: k for k, node in enumerate(inputs)}
-    if clashing := [node for node in graph if node not in number and node in range(len(inputs))]:
+    number, taken = {node: k for k, node in enumerate(inputs)}, set(range(len(inputs)))
+    if clashing := [node for node in graph if node not in number and node in taken]:
         raise ValueError(f"expected no unit with the label of an input, 0 to {len(inputs) - 1}, got {clashing[0]!r}")
     units = [node for node in graph if node not in number]
     # Units are ordered as the edges name them first: so they keep the order in which `as_networkx` has put them.
@@ -56,11 +58,3 @@ def read_networkx(graph, inputs, outputs, activation, out_activation, bias):
         "out_activation": out_activation,
         "bias": bias,
     }
-
-
-def _networkx():
-    try:
-        import networkx
-    except ImportError as error:
-        raise ImportError("graphs of networkx need networkx: pip install bpnet[graph]") from error
-    return networkx

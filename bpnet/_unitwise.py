@@ -37,6 +37,9 @@ MATRIX_DENSITY = 0.3
 #: And the weights it must have: two full layers of 8. Below, a call costs more than the product.
 MATRIX_WEIGHTS = 64
 
+#: Most inputs: what checks and sorts a graph takes some 60 bytes for each, whether an edge leads from it or not.
+MAX_INPUTS = 2**24
+
 
 class Unitwise:
     """Units in the order of their columns, and edges ordered by downstream, then by upstream unit.
@@ -66,6 +69,8 @@ class Unitwise:
     def read(cls, n_inputs, edges, outputs, activation="tanh", out_activation=None, bias=True):
         """From the arguments of `Topology.from_edges`, after all checks."""
         n_inputs = count(n_inputs, "n_inputs")
+        if n_inputs > MAX_INPUTS:
+            raise ValueError(f"expected at most {MAX_INPUTS} inputs of a graph given unit by unit, got {n_inputs}")
         labels, upstream, downstream = read_edges(edges, n_inputs)
         names, numbers = Names(labels, n_inputs), {label: k for k, label in enumerate(labels)}
         outputs = read_outputs(outputs, numbers, n_inputs)
@@ -236,13 +241,15 @@ class Unitwise:
     def _number(self, label):
         """Number of an input or unit, or None."""
         try:
-            return self._numbers.get(as_label(label))
+            label = as_label(label)
+            is_input = isinstance(label, int) and 0 <= label < self.n_inputs
+            return label if is_input else self._numbers.get(label)
         except TypeError:
             return None
 
     @cached_property
     def _numbers(self):
-        return {i: i for i in range(self.n_inputs)} | {label: self.n_inputs + k for k, label in enumerate(self.labels)}
+        return {label: self.n_inputs + k for k, label in enumerate(self.labels)}
 
     @cached_property
     def _places(self):

@@ -4,7 +4,7 @@
 import numpy as np
 
 from bpnet._validation import as_random_state, check_count
-from bpnet.network import Network, check_network
+from bpnet.network import check_network
 
 
 def check_gradient(net, X, y, sample_weight=None, *, n_directions=None, random_state=0):
@@ -38,7 +38,7 @@ def check_gradient(net, X, y, sample_weight=None, *, n_directions=None, random_s
     """
     check_network(net)
     w = net.parameters.astype(np.float64)
-    probe = Network.from_parameters(net.topology, w.copy(), net.loss_name)
+    probe = net._with(w.copy())
     gradient = probe.gradient(X, y, sample_weight)
     if n_directions is None and len(w) <= 1000:
         directions = np.eye(len(w))
@@ -80,7 +80,7 @@ def check_jacobian(net, X, of="output"):
     True
     """
     check_network(net)
-    probe = Network.from_parameters(net.topology, net.parameters.astype(np.float64), net.loss_name)
+    probe = net._in_float64()
     exact = probe.jacobian(X, of)
     predict = probe.predict_raw if of == "raw" else probe.predict
     X = np.array(X.toarray() if hasattr(X, "toarray") else X, np.float64)
@@ -121,7 +121,7 @@ def check_hessian(net, X, y, sample_weight=None, *, n_directions=None, random_st
     """
     check_network(net)
     w = net.parameters.astype(np.float64)
-    probe = Network.from_parameters(net.topology, w.copy(), net.loss_name)
+    probe = net._with(w.copy())
     if n_directions is None and len(w) <= 1000:
         directions, exact = np.eye(len(w)), probe.hessian(X, y, sample_weight)
     else:

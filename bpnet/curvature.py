@@ -4,7 +4,7 @@
 import numpy as np
 
 from bpnet._core import curvature_products
-from bpnet._validation import as_array, check_choice
+from bpnet._validation import as_array, as_directions, check_choice
 from bpnet.activations import check_curvatures
 
 #: Kind of second derivative -> whether it is the Gauss-Newton matrix.
@@ -30,18 +30,24 @@ def products(net, data, directions, kind):
     )
 
 
+def product(net, X, y, v, sample_weight, kind):
+    """What `Network.hessian_product` and `Network.gauss_newton_product` return."""
+    directions = as_directions(v, len(net.parameters), net.dtype)
+    return products(net, net._data(X, y, sample_weight), directions, kind).reshape(np.shape(v))
+
+
 def operator(net, X, y, sample_weight, kind):
-    """The matrix of this kind as a `scipy.sparse.linalg.LinearOperator`."""
+    """What `Network.hessian_operator` returns."""
     check_choice("a kind", kind, KINDS)
     # Imported here, for it takes longer to load than all of bpnet.
     from scipy.sparse.linalg import LinearOperator
 
     data = net._data(X, y, sample_weight)
 
-    def product(v):
+    def times(v):
         """Of a vector, a column or a matrix of columns."""
         rows = as_array(np.atleast_2d(np.transpose(v)), "v", net.dtype)
         return products(net, data, rows, kind).T.reshape(np.shape(v))
 
     shape = (len(net.parameters),) * 2
-    return LinearOperator(shape, product, product, product, net.dtype, product)
+    return LinearOperator(shape, times, times, times, net.dtype, times)

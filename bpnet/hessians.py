@@ -133,10 +133,8 @@ def _check_units(net):
 
 def _in_float64(net, X, y, sample_weight):
     """The network itself, or its twin of float64, with the data prepared for it."""
-    if net.dtype != np.float64:
-        w = net.parameters.astype(np.float64)
-        net = type(net).from_parameters(net.topology, w, net.loss_name)
-    return net, net._data(X, y, sample_weight)
+    twin = net._in_float64()
+    return twin, twin._data(X, y, sample_weight)
 
 
 def _call(door, net, data, **more):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Starting values of the parameters."""
+"""Starting values of the parameters: functions of (topology, random_state) that return the vector."""
 
 import numpy as np
 
@@ -28,6 +28,14 @@ def glorot_uniform(topology, random_state, factor=None):
     Glorot and Bengio, "Understanding the difficulty of training deep feedforward neural networks", 2010, equation 16.
     fan_in is the mean number of units that a unit of the layer hears, fan_out that of the units in it that hear a unit:
     in complete layers the number of units before and in it.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from bpnet import Topology
+    >>> w = glorot_uniform(Topology.layered([2, 4, 1]), np.random.RandomState(0))
+    >>> w.shape, bool(abs(w[:12]).max() <= np.sqrt(6 / (2 + 4)))
+    ((17,), True)
     """
     w = np.empty(topology.n_parameters)
     ranges = zip(topology.layers, topology.plan.weight_ranges, glorot_bounds(topology, factor), strict=True)
@@ -164,6 +172,13 @@ def draw(initializer, topology, random_state):
         For an unknown name, and for what is no vector of n_parameters finite numbers.
     TypeError
         For what is neither a name nor callable.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from bpnet import Topology
+    >>> bool(draw("he_normal", Topology.layered([3, 1]), np.random.RandomState(0))[3] == 0)  # the bias
+    True
     """
     if isinstance(initializer, str):
         if initializer not in NAMES:

@@ -1,27 +1,22 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Network: a topology, its flat vector of parameters and a loss; the door to outputs and derivatives."""
+"""Network: a topology, its flat vector of parameters and a loss; the door to outputs and derivatives.
+
+The second derivatives stand in `second_derivatives.py`.
+"""
 
 import numpy as np
 
-from bpnet import _html, curvature, hessians, hidden, initializers, losses, summary, views
+from bpnet import _html, hidden, initializers, losses, summary, views
 from bpnet._core import derivatives, jacobians
 from bpnet._core.data import Data
 from bpnet._core.plan import aligned
 from bpnet._pickles import FORMAT, check_format
-from bpnet._validation import (
-    as_array,
-    as_data_type,
-    as_directions,
-    as_inputs,
-    as_random_state,
-    as_raw,
-    as_targets,
-    as_weights,
-)
+from bpnet._validation import as_array, as_data_type, as_inputs, as_random_state, as_raw, as_targets, as_weights
+from bpnet.second_derivatives import SecondDerivatives
 from bpnet.topology import Topology
 
 
-class Network:
+class Network(SecondDerivatives):
     """A feed-forward network with a loss: outputs, and derivatives of E = sum_n s_n E_n.
 
     E is the data term alone, a sum over samples and outputs; penalties and means belong to whoever trains.
@@ -121,24 +116,68 @@ class Network:
         return views.of_layers(self, views.intercepts, views.set_intercepts)
 
     def predict(self, X):
-        """Outputs z: shape (n_samples, n_outputs). Cost O(n_samples W)."""
+        """Outputs z.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_inputs)
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_outputs)
+            Of the network's type. Cost O(n_samples W), W the number of parameters.
+        """
         return self._outputs(X, raw=False)
 
     def predict_raw(self, X):
-        """Weighted sums a into the output units: shape (n_samples, n_outputs)."""
+        """Weighted sums a into the output units, with arguments, result and cost of `predict`."""
         return self._outputs(X, raw=True)
 
     def loss(self, X, y, sample_weight=None):
-        """E = sum_n s_n E_n, a float. Cost O(n_samples W)."""
+        """E = sum_n s_n E_n, a float; arguments as of `gradient`, a third of its cost."""
         data = self._data(X, y, sample_weight)
         return derivatives.value_and_gradient(self._plan, self._loss, self._reads_raw, self._parameters, data)
 
     def gradient(self, X, y, sample_weight=None):
-        """dE/dw: shape (n_parameters,). Cost O(n_samples W), about three times that of `loss`."""
+        """dE/dw, by back-propagation.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_inputs)
+        y : array-like of shape (n_samples, n_outputs) or (n_samples,)
+            Targets; fewer columns than outputs for losses that read several outputs per target.
+        sample_weight : array-like of shape (n_samples,), default=None
+            s_n, at least 0; None is 1 for all.
+
+        Returns
+        -------
+        ndarray of shape (n_parameters,)
+            Of the network's type, in the order of `parameters`.
+
+        Raises
+        ------
+        ValueError
+            For wrong shapes, NaN and infinities, negative weights, and targets that the loss makes no sense of.
+        TypeError
+            For what is no array of numbers.
+
+        Notes
+        -----
+        Cost O(n_samples W). Source: Bishop, Pattern Recognition and Machine Learning (2006), section 5.3.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> net = Network(Topology.layered([2, 1]), random_state=0)
+        >>> X, y, s = np.eye(2), np.array([1.0, -1.0]), np.array([1.0, 3.0])
+        >>> delta = s * (net.predict(X)[:, 0] - y)
+        >>> np.allclose(net.gradient(X, y, s), [*(X.T @ delta), delta.sum()])
+        True
+        """
         return self.value_and_gradient(X, y, sample_weight)[1]
 
     def value_and_gradient(self, X, y, sample_weight=None):
-        """E, a float, and dE/dw, of shape (n_parameters,), for the cost of the gradient."""
+        """`loss` and `gradient`, for the cost of the latter."""
         data = self._data(X, y, sample_weight)
         gradient = np.zeros_like(self._parameters)
         value = derivatives.value_and_gradient(
@@ -147,13 +186,22 @@ class Network:
         return value, gradient
 
     def deltas(self, X, y, sample_weight=None):
-        """Error signals delta_j = s_n dE_n/da_j of all units but the inputs.
+        """Error signals delta_j = s_n dE_n/da_j of all units but the inputs; arguments and cost as of `gradient`.
 
-        At an output that feeds further units, delta is the total derivative. Columns are ordered as `topology.units`.
+        At an output that feeds further units, delta is the total derivative.
 
         Returns
         -------
         ndarray of shape (n_samples, n_units)
+            Of the network's type. Columns are ordered as `topology.units`.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> net = Network(Topology.layered([2, 3, 1]), random_state=0)
+        >>> X, y = np.eye(2), np.array([1.0, -1.0])
+        >>> np.allclose(net.deltas(X, y)[:, 3], net.predict(X)[:, 0] - y)  # of the output
+        True
         """
         data = self._data(X, y, sample_weight)
         return derivatives.deltas(self._plan, self._loss, self._reads_raw, self._parameters, data)
@@ -161,7 +209,7 @@ class Network:
     def signals(self, X):
         """Outputs z_j = h(a_j) and slopes h'(a_j) of all units but the inputs, in the columns of `deltas`.
 
-        Softmax units have no slope of their own: theirs is NaN. Cost O(n_samples W).
+        Softmax units have no slope of their own: theirs is NaN. Cost and argument are those of `predict`.
 
         Returns
         -------
@@ -264,191 +312,13 @@ class Network:
         raw = as_raw(of)
         return jacobians.parameter_jacobian(self._plan, self._parameters, self._data(X), raw)
 
-    def hessian_product(self, X, y, v, sample_weight=None):
-        """H v, H = d2E/dw dw, without forming H.
+    def _with(self, parameters):
+        """The same topology and loss around another vector, which is not copied."""
+        return Network.from_parameters(self.topology, parameters, self.loss_name)
 
-        Parameters
-        ----------
-        X, y, sample_weight
-            As for `gradient`.
-        v : array-like of shape (n_parameters,) or (n_directions, n_parameters)
-
-        Returns
-        -------
-        ndarray of the shape of `v`
-
-        Notes
-        -----
-        Exact, by an R-forward and an R-backward sweep: O(n_samples W) each, about two gradients. Several directions
-        share the plain sweeps.
-
-        Source: Pearlmutter, Fast exact multiplication by the Hessian, Neural Computation 6 (1994); Bishop (2006),
-        section 5.4.6.
-
-        Examples
-        --------
-        >>> import numpy as np
-        >>> net = Network(Topology.layered([2, 3, 1]), random_state=0)
-        >>> X, y, v = np.eye(2), np.array([1.0, -1.0]), np.ones(13)
-        >>> np.allclose(net.hessian_product(X, y, v), net.hessian(X, y) @ v)
-        True
-        """
-        return self._curvature_product(X, y, v, sample_weight, "hessian")
-
-    def gauss_newton_product(self, X, y, v, sample_weight=None):
-        """J' L J v, arguments and cost as for `hessian_product`.
-
-        J is the derivative of what the loss reads to the parameters, for all samples, and L the second derivative of
-        the losses to that. A matched pair reads the outputs' a, any other their z; so the matrix is positive
-        semi-definite, and it equals H where the network is linear or every error signal is zero. For losses that are
-        not convex in what they read L is Fisher's matrix ("gaussian_nll") or zero (quantiles, piecewise linear).
-
-        Source: Schraudolph, Fast curvature matrix-vector products for second-order gradient descent, Neural
-        Computation 14 (2002).
-
-        Examples
-        --------
-        >>> import numpy as np
-        >>> net = Network(Topology.layered([2, 3, 1]), random_state=0)
-        >>> X, v = np.eye(2), np.arange(13.0)
-        >>> J = net.parameter_jacobian(X)[:, 0]
-        >>> np.allclose(net.gauss_newton_product(X, np.zeros(2), v), J.T @ (J @ v))
-        True
-        """
-        return self._curvature_product(X, y, v, sample_weight, "gauss_newton")
-
-    def hessian_operator(self, X, y, sample_weight=None, kind="hessian"):
-        """The Hessian or the Gauss-Newton matrix as a linear operator, for SciPy's iterative solvers.
-
-        Data are converted once; parameters are read anew at each product.
-
-        Parameters
-        ----------
-        X, y, sample_weight
-            As for `gradient`.
-        kind : {"hessian", "gauss_newton"}, default="hessian"
-
-        Returns
-        -------
-        scipy.sparse.linalg.LinearOperator of shape (n_parameters, n_parameters)
-
-        Examples
-        --------
-        >>> import numpy as np
-        >>> from scipy.sparse.linalg import eigsh
-        >>> net = Network(Topology.layered([2, 3, 1]), random_state=0)
-        >>> X, y = np.eye(2), np.array([1.0, -1.0])
-        >>> largest = eigsh(net.hessian_operator(X, y), 1, which="LA", return_eigenvectors=False)
-        >>> np.allclose(largest, np.linalg.eigvalsh(net.hessian(X, y))[-1])
-        True
-        """
-        return curvature.operator(self, X, y, sample_weight, kind)
-
-    def hessian(self, X, y, sample_weight=None, method="exact", out=None):
-        """d2E/dw dw, the symmetric matrix of second derivatives, in the order of `parameters`.
-
-        Parameters
-        ----------
-        X, y, sample_weight
-            As for `gradient`.
-        method : {"exact", "columns", "mixed", "finite_difference"}, default="exact"
-            - "exact": back-propagation of second derivatives to pairs of units, on any graph; relu counts as the linear
-              piece that is active. O(n_samples W^2), at most n_samples W^2 multiply-adds.
-            - "columns": exact too, by a Hessian-vector product for each column; O(n_samples W^2), some 2 W gradients.
-            - "mixed": central differences of the gradient; O(n_samples W^2), some nine digits.
-            - "finite_difference": differences of E at four points; O(n_samples W^3), some six digits.
-        out : C-contiguous ndarray of shape (n_parameters, n_parameters), float64, optional
-            Overwritten and returned: saves the time that new memory takes, which is most of it for few samples.
-
-        Returns
-        -------
-        ndarray of shape (n_parameters, n_parameters)
-            Of the network's type, or `out`. It is computed in float64, for float32 networks too.
-
-        Raises
-        ------
-        MemoryError
-            If the matrix does not fit; `hessian_diagonal` needs none.
-
-        Notes
-        -----
-        Memory beyond the result: packed sums, a quarter to half of the result; for float32 networks the float64
-        matrix; and pairs of units, n_units^2 / 2 numbers for each of up to 128 samples, fewer where that is much.
-
-        References
-        ----------
-        C. M. Bishop, "Exact calculation of the Hessian matrix for the multilayer perceptron", Neural Computation 4,
-        1992, carried over to any acyclic graph.
-
-        Examples
-        --------
-        >>> import numpy as np
-        >>> net = Network(Topology.layered([2, 3, 1]), random_state=0)
-        >>> H = net.hessian(np.eye(2), np.array([1.0, -1.0]))
-        >>> H.shape, bool(np.array_equal(H, H.T))
-        ((13, 13), True)
-        >>> bool(np.allclose(H, net.hessian(np.eye(2), np.array([1.0, -1.0]), method="mixed")))
-        True
-        """
-        return hessians.hessian(self, X, y, sample_weight, method, out)
-
-    def gauss_newton(self, X, y, sample_weight=None, out=None):
-        """The Gauss-Newton matrix J' L J: second derivatives of the loss alone, the network linearised.
-
-        J is the derivative of what the loss reads at the outputs, a of a matched pair and else z, to the parameters,
-        and L the second derivative of s_n E_n to that. Positive semi-definite, and equal to the Hessian where the
-        first derivatives of the loss are zero. Parameters, result, cost and errors are those of `hessian`.
-
-        Examples
-        --------
-        >>> import numpy as np
-        >>> net = Network(Topology.layered([2, 3, 1]), random_state=0)
-        >>> G = net.gauss_newton(np.eye(2), np.array([1.0, -1.0]))
-        >>> bool(np.linalg.eigvalsh(G).min() > -1e-12)
-        True
-        """
-        return hessians.gauss_newton(self, X, y, sample_weight, out)
-
-    def hessian_diagonal(self, X, y, sample_weight=None):
-        """The exact diagonal of the Hessian, d2E/dw_ji^2 = sum_n M_jj z_i^2: shape (n_parameters,).
-
-        Nothing of size W^2 is made. Cost O(n_samples W n) with n the width of the layers: second derivatives are needed
-        between the units of a layer and those that hear them, not between all.
-
-        Examples
-        --------
-        >>> import numpy as np
-        >>> net = Network(Topology.layered([2, 3, 1]), random_state=0)
-        >>> X, y = np.eye(2), np.array([1.0, -1.0])
-        >>> np.allclose(net.hessian_diagonal(X, y), np.diag(net.hessian(X, y)))
-        True
-        """
-        return hessians.hessian_diagonal(self, X, y, sample_weight)
-
-    def curvatures(self, X, y, sample_weight=None):
-        """Second derivatives M_jj = s_n d2E_n/da_j^2 of all units but the inputs, per sample.
-
-        What `deltas` is for first derivatives: a_j is thought to get a small addition, and everything downstream of it
-        follows. Cost that of `hessian_diagonal`.
-
-        Returns
-        -------
-        ndarray of shape (n_samples, n_units)
-            Columns are ordered as `topology.units`.
-
-        Examples
-        --------
-        >>> import numpy as np
-        >>> net = Network(Topology.layered([2, 3, 1]), random_state=0)
-        >>> net.curvatures(np.eye(2), np.array([1.0, -1.0]))[:, 3]  # of linear outputs with the squared error
-        array([1., 1.])
-        """
-        return hessians.curvatures(self, X, y, sample_weight)
-
-    def _curvature_product(self, X, y, v, sample_weight, kind):
-        directions = as_directions(v, len(self._parameters), self.dtype)
-        result = curvature.products(self, self._data(X, y, sample_weight), directions, kind)
-        return result.reshape(np.shape(v))
+    def _in_float64(self):
+        """The network itself, or its twin of float64."""
+        return self if self.dtype == np.float64 else self._with(self.parameters.astype(np.float64))
 
     def _outputs(self, X, raw):
         # The core looks for NaN and infinities itself while it has the rows in cache.

@@ -68,9 +68,7 @@ class Objective:
         curvature.check(self.network, kind)
 
     def _network_at(self, w):
-        net = self.network
-        w = np.ascontiguousarray(w, net.dtype)
-        return type(net).from_parameters(net.topology, w, net.loss_name)
+        return self.network._with(np.ascontiguousarray(w, self.network.dtype))
 
     def _with_penalty(self, values, factor):
         """Add alpha times the factor, a number or one of each parameter, for the weights in place."""

@@ -90,6 +90,11 @@ class Planned(Constant):
         For an unknown name.
     TypeError
         For what is neither a name nor callable.
+
+    Examples
+    --------
+    >>> Planned(0.1, "cosine", 2).rates(2).round(4)  # of the first of two epochs, with two steps each
+    array([0.1   , 0.0854])
     """
 
     ends_as_planned = True

@@ -3,6 +3,7 @@
 
 from collections import Counter, namedtuple
 
+from bpnet.activations import name_of
 from bpnet.layers import INPUT
 
 #: Rows of a printed table: as many as a screen shows at once.
@@ -52,7 +53,7 @@ def columns(topology):
 
 def activation_text(layer):
     """The activation of a layer, or each with the number of its units."""
-    counts = Counter(map(_activation_name, layer.activations))
+    counts = Counter(map(name_of, layer.activations))
     if len(counts) == 1:
         return next(iter(counts))
     return ", ".join(f"{count} {name}" for name, count in counts.most_common(3)) + ", ..." * (len(counts) > 3)
@@ -62,12 +63,6 @@ def size_text(layer):
     """Units and activation in a few letters: "6 tanh", or "4 tanh, 2 relu"."""
     text = activation_text(layer)
     return text if "," in text else f"{layer.n_units:,} {text}"
-
-
-def _activation_name(activation):
-    if isinstance(activation, str):
-        return activation
-    return str(getattr(activation, "name", None) or getattr(activation, "__name__", type(activation).__name__))
 
 
 def _row(topology, k):

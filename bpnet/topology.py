@@ -2,7 +2,6 @@
 """The shape of a network: which units there are, who hears whom, and where each parameter lies in the flat vector."""
 
 from functools import cached_property
-from importlib import import_module
 
 import numpy as np
 
@@ -11,6 +10,7 @@ from bpnet._core.wiring import Wiring
 from bpnet._layered import Layered
 from bpnet._unitwise import Unitwise
 from bpnet.activations import Activation
+from bpnet.export._topologies import decode_form, encode_form
 from bpnet.layers import Layer
 
 
@@ -98,7 +98,7 @@ class Topology:
         Parameters
         ----------
         n_inputs : int
-            The units 0, ..., n_inputs - 1 are the inputs.
+            The units 0, ..., n_inputs - 1 are the inputs; at most 2^24.
         edges : sequence of pairs (upstream, downstream), or integer array of shape (n_edges, 2)
             Any other labels, integers, strings or other hashable objects, are units, as soon as an edge names them.
         outputs : sequence of labels
@@ -123,7 +123,7 @@ class Topology:
             For cycles, units that hear nothing or reach no output, edges that come twice or lead into an input, and
             outputs, activations and biases of what is no unit.
         TypeError
-            For labels that are None, bool, floating-point numbers or not hashable.
+            For labels that are None, bool, numbers but no integers, or not hashable.
 
         Notes
         -----
@@ -138,9 +138,7 @@ class Topology:
         >>> topology.weight_index("p", "q"), topology.bias_index("q")
         (4, 5)
         """
-        topology = cls.__new__(cls)
-        topology._adopt(Unitwise.read(n_inputs, edges, outputs, activation, out_activation, bias))
-        return topology
+        return cls._of(Unitwise.read(n_inputs, edges, outputs, activation, out_activation, bias))
 
     @classmethod
     def from_networkx(cls, graph, *, inputs=None, outputs=None, activation=None, out_activation=None, bias=None):
@@ -186,6 +184,13 @@ class Topology:
         from bpnet._exchange import as_networkx
 
         return as_networkx(self)
+
+    @classmethod
+    def _of(cls, form):
+        """Around a form, which was checked when it was made."""
+        topology = cls.__new__(cls)
+        topology._adopt(form)
+        return topology
 
     def _adopt(self, form):
         if form.n_parameters * np.dtype(np.float64).itemsize > np.iinfo(np.intp).max:
@@ -267,10 +272,10 @@ class Topology:
 
     # Pickles hold the form as it is. skops asks for a state: plain values, which are checked when they are read.
     def __getstate__(self):
-        return import_module("bpnet.export._topologies").encode_topology(self)
+        return encode_form(self._form)
 
     def __setstate__(self, state):
-        self._adopt(import_module("bpnet.export._topologies").decode_topology(state, "topology")._form)
+        self._adopt(decode_form(state, "topology"))
 
     def __repr__(self):
         return repr(self._form)
@@ -283,7 +288,5 @@ class Topology:
 
 
 def _rebuild(form):
-    """A topology of a form that was checked when it was made."""
-    topology = Topology.__new__(Topology)
-    topology._adopt(form)
-    return topology
+    """What pickles call."""
+    return Topology._of(form)

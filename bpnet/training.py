@@ -180,8 +180,7 @@ def train(
 
 def _check_arguments(rule, reduction, n_epochs, learning_rate, alpha, numbers):
     check_choice("a rule", rule, RULES)
-    if reduction not in ("sum", "mean"):
-        raise ValueError(f"expected reduction 'sum' or 'mean', got {reduction!r}")
+    check_choice("a reduction", reduction, ("sum", "mean"))
     for name, value in {"learning_rate": learning_rate, "alpha": alpha, **numbers}.items():
         if name != "max_gradient_norm" or value is not None:
             check_number(name, value)

@@ -1,9 +1,12 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Settings of the whole suite: the same examples in every run, and no clock that fails a slow machine."""
+"""Settings of the whole suite: the same examples in every run, and no clock that fails a slow machine; data."""
 
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, settings
+from problems import CATALOGUE, GRAPHS, make
+from sklearn.datasets import load_iris
+from sklearn.preprocessing import scale
 
 settings.register_profile(
     "bpnet",
@@ -24,3 +27,34 @@ def dtype(request):
 @pytest.fixture
 def rng():
     return np.random.default_rng(0)
+
+
+@pytest.fixture(params=CATALOGUE.values(), ids=CATALOGUE.keys(), scope="module")
+def problem(request):
+    """Each pair of graph and loss of the catalogue."""
+    return make(*request.param)
+
+
+@pytest.fixture(params=GRAPHS)
+def graph(request):
+    """A problem with each graph, and with sample weights."""
+    return make(request.param, weighted=True)
+
+
+@pytest.fixture
+def iris():
+    return scale(load_iris().data), load_iris().target
+
+
+@pytest.fixture
+def line(rng):
+    """Data of a linear model without intercept."""
+    X = rng.normal(size=(60, 3))
+    return X, X @ [1, -2, 0.1] + 0.5 * rng.normal(size=60)
+
+
+@pytest.fixture
+def wave(rng):
+    """Data of a function that is not linear, with two targets."""
+    X = rng.normal(size=(50, 2))
+    return X, np.column_stack([np.sin(X[:, 0]), X.prod(axis=1)]) + 0.2 * rng.normal(size=(50, 2))

@@ -28,6 +28,12 @@ def with_one(array, value):
     return array
 
 
+def beyond_floats(array):
+    array = array.astype(object)
+    array[3] = 10**400
+    return array
+
+
 def regress(X=X, y=Y, sample_weight=None, **settings):
     return MLPRegressor(**QUICK | settings).fit(X, y, sample_weight)
 
@@ -44,8 +50,30 @@ REFUSED = {  # what is wrong: the words, and the call
     "infinity in y": ("Input y contains infinity", lambda: regress(y=with_one(Y, -np.inf))),
     "nan among labels": ("Input y contains NaN", lambda: classify(y=with_one(LABELS, np.nan))),
     "y too large for float32": ("too large for dtype..float32", lambda: regress(X.astype("f4"), with_one(Y, 1e300))),
+    "integers beyond floats in X": ("too large to convert", lambda: regress(beyond_floats(X))),
+    "integers beyond floats in y": ("too large to convert", lambda: regress(y=beyond_floats(Y))),
+    "integers beyond floats in weights": (
+        "too large to convert",
+        lambda: classify(sample_weight=beyond_floats(ONES)),
+    ),
+    "integers beyond floats to predict": (
+        "too large to convert",
+        lambda: regress().predict(beyond_floats(X)),
+    ),
     "nan in weights": ("sample_weight contains NaN", lambda: regress(sample_weight=with_one(ONES, np.nan))),
     "infinity in weights": ("sample_weight contains infinity", lambda: classify(sample_weight=with_one(ONES, np.inf))),
+    "weights beyond float32": (
+        "too large for dtype.'float32'",
+        lambda: classify(X.astype(np.float32), sample_weight=1e60 * ONES),
+    ),
+    "targets beyond squares, lbfgs": (
+        "data of a size that can be squared.*scale X and y",
+        lambda: regress(y=1e300 * Y, solver="lbfgs"),
+    ),
+    "targets beyond squares, scg": (
+        "data of a size that can be squared.*scale X and y",
+        lambda: regress(y=1e300 * Y, solver="scg"),
+    ),
     "negative weights": ("Negative values in data", lambda: regress(sample_weight=with_one(ONES, -1))),
     "all weights zero": ("at least one non-zero", lambda: classify(sample_weight=0 * ONES)),
     "too few weights": (r"sample_weight.shape == \(149,\), expected \(150,\)", lambda: regress(sample_weight=ONES[1:])),
@@ -243,15 +271,16 @@ def test_saturated_outputs_are_probabilities():
     assert np.isfinite(classify().predict_log_proba(X * 1e6)).all()
 
 
-def test_huge_inputs_end_in_an_error_or_a_finite_fit_without_warnings():
+def test_huge_data_end_in_an_error_or_a_finite_fit_without_warnings():
     for size in (1e30, 1e100, 1e200, 1e300):
-        for solver in ("sgd", "adam", "lbfgs"):
-            try:
-                est = regress(X * size, solver=solver)
-            except ValueError as error:
-                assert "non-finite" in str(error)
-            else:
-                assert all(np.isfinite(W).all() for W in est.coefs_)
+        for solver in ("sgd", "adam", "lbfgs", "lm", "scg", "rprop+"):
+            for rows, y in ((X * size, Y), (X, Y * size)):
+                try:
+                    est = regress(rows, y, solver=solver)
+                except ValueError as error:
+                    assert "non-finite" in str(error) or "scale X and y" in str(error)
+                else:
+                    assert all(np.isfinite(W).all() for W in est.coefs_)
 
 
 def test_threads_may_predict_while_another_fits():

@@ -9,7 +9,7 @@ import scipy.sparse as sp
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
-from problems import CATALOGUE, GRAPHS, LOSSES, assert_near, make
+from problems import GRAPHS, LOSSES, assert_near, make
 from random_problems import random_problems, random_units
 
 from bpnet import Layer, Network, Topology
@@ -19,11 +19,6 @@ from bpnet._core.plan import Workspace
 
 # As for the gradient, with a factor 10 for the second pair of sweeps.
 SAME = {np.dtype(np.float64): 1e-11, np.dtype(np.float32): 2e-4}
-
-
-@pytest.fixture(params=CATALOGUE.values(), ids=CATALOGUE.keys(), scope="module")
-def problem(request):
-    return make(*request.param)
 
 
 @pytest.fixture

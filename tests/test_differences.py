@@ -119,6 +119,15 @@ def test_scores_of_classes_from_outputs_that_are_no_numbers_are_nan():
 # lbfgs.
 
 
+def test_lbfgs_refuses_to_start_from_an_infinite_loss():
+    a, b = both("MLPRegressor", solver="lbfgs")
+    with np.errstate(all="ignore"):
+        a.fit(X, 1e300 * Y)
+    assert a.n_iter_ == 0 and not np.isfinite(a.loss_)
+    with pytest.raises(ValueError, match="expected data of a size that can be squared, got a loss of inf"):
+        b.fit(X, 1e300 * Y)
+
+
 def objective(est):
     """The sum over outputs that both minimise, or mean to: half squared errors and penalty, per sample."""
     penalty = sum((W**2).sum() for W in est.coefs_)
@@ -199,6 +208,14 @@ def test_wrong_regression_targets_are_named():
         assert said not in str(caught.value)
         with pytest.raises((TypeError, ValueError), match=said):
             b.fit(X, y)
+
+
+def test_integers_beyond_floats_are_value_errors():
+    rows = X.astype(object)
+    rows[0, 0] = 10**400
+    for est, error in zip(both("MLPRegressor"), (OverflowError, ValueError)):
+        with pytest.raises(error, match="int too large to convert to float"):
+            est.fit(rows, Y)
 
 
 def test_fractional_units_are_named():

@@ -9,7 +9,7 @@ from sklearn.datasets import load_iris
 from sklearn.model_selection import GridSearchCV
 from sklearn.preprocessing import scale
 
-from bpnet import Layer, MLPClassifier, MLPRegressor, Topology, initializers
+from bpnet import Activation, Layer, MLPClassifier, MLPRegressor, Topology, initializers
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -82,6 +82,12 @@ def test_training_starts_at_the_initial_parameters_of_the_topology(solver):
             "outputs have the activation 'identity', got logistic, tanh",
             lambda **more: MLPRegressor(**more),
             Topology(4, [Layer(2, ["tanh", "logistic"])]),
+        ),
+        (
+            ValueError,
+            "outputs have the activation 'identity', got sine",
+            MLPRegressor,
+            Topology(4, [Layer(1, Activation("sine", np.sin, np.cos))]),
         ),
         (TypeError, "a list of Layer, got 3 in it", MLPRegressor, [3]),
         (ValueError, "'topology' parameter of MLP.* must be", MLPRegressor, 3),

@@ -11,7 +11,6 @@ import scipy.sparse
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.stats import multivariate_normal, norm
 from sklearn.base import clone
-from sklearn.datasets import load_iris
 from sklearn.frozen import FrozenEstimator
 from sklearn.preprocessing import scale
 
@@ -26,11 +25,6 @@ SMALL = {
     "max_fun": 50000, "random_state": 0,
 }  # fmt: skip
 NET = {**SMALL, "max_iter": 5000}
-
-
-@pytest.fixture
-def iris():
-    return scale(load_iris().data), load_iris().target
 
 
 @pytest.fixture

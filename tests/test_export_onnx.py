@@ -13,8 +13,7 @@ from sklearn.datasets import load_diabetes, load_iris
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
-import bpnet.export.onnx
-from bpnet import Layer, MLPClassifier, MLPRegressor, Network, Topology, register_onnx, to_onnx
+from bpnet import Layer, MLPClassifier, MLPRegressor, Network, Topology, _extras, register_onnx, to_onnx
 from bpnet._core.activations import apply
 from bpnet.export import _activations
 
@@ -148,7 +147,7 @@ def test_without_onnx_the_error_names_the_extra(monkeypatch):
     def missing(name):
         raise ImportError(name)
 
-    monkeypatch.setattr(bpnet.export.onnx, "import_module", missing)
+    monkeypatch.setattr(_extras, "import_module", missing)
     for use in (register_onnx, lambda: to_onnx(Network(Topology.layered([1, 1])))):
-        with pytest.raises(ImportError, match="needs onnx: pip install bpnet\\[onnx\\]"):
+        with pytest.raises(ImportError, match="needs onnx, which is not installed: pip install bpnet\\[onnx\\]"):
             use()

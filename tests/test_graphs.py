@@ -3,6 +3,7 @@
 
 import pickle
 import sys
+from fractions import Fraction
 from itertools import pairwise
 from unittest.mock import patch
 
@@ -67,6 +68,7 @@ def from_edges(edges, outputs="c", n_inputs=2, **more):
         (ValueError, r"array of edges of shape \(n_edges, 2\), got \(3,\)", lambda: from_edges(np.arange(3))),
         (TypeError, "labels that are integers, strings .*, got nan", lambda: from_edges([*CHAIN, (float("nan"), "c")])),
         (TypeError, "labels that are integers, strings .*, got 0.0", lambda: from_edges(np.array([[0, 1.5]]), 1.5)),
+        (TypeError, "labels that are integers, strings .*, got Fraction", lambda: from_edges([(Fraction(1), "c")])),
         (TypeError, "labels that are integers, strings .*, got None", lambda: from_edges([*CHAIN, (None, "c")])),
         (TypeError, "labels that are integers, strings .*, got True", lambda: from_edges([*CHAIN, (True, "c")])),
         (TypeError, r"labels that are integers, strings .*, got \[1\]", lambda: from_edges([*CHAIN, ([1], "c")])),
@@ -112,6 +114,7 @@ def from_edges(edges, outputs="c", n_inputs=2, **more):
         ),
         (TypeError, "n_inputs as an integer, got 2.0", lambda: from_edges(CHAIN, n_inputs=2.0)),
         (ValueError, "n_inputs from 1", lambda: from_edges(CHAIN, n_inputs=0)),
+        (ValueError, "at most 16777216 inputs .* got 1000000000", lambda: from_edges(CHAIN, n_inputs=10**9)),
     ],
 )  # fmt: skip
 def test_impossible_graph_is_refused_by_the_names_of_its_units(error, message, build):

@@ -13,7 +13,7 @@ from graphs import layer
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
-from problems import CATALOGUE, GRAPHS, LOSSES, Problem, assert_near, make
+from problems import LOSSES, Problem, assert_near, make
 from random_problems import random_problems, random_units
 
 from bpnet import Layer, Network, Topology
@@ -26,16 +26,6 @@ ROUNDING = 1e-13
 SAME = 1e-11
 # Deep random nets of exp magnify the rounding of their sums.
 RANDOM = 1e-9
-
-
-@pytest.fixture(params=CATALOGUE.values(), ids=CATALOGUE.keys(), scope="module")
-def problem(request):
-    return make(*request.param)
-
-
-@pytest.fixture(params=[graph for graph in GRAPHS])
-def graph(request):
-    return make(request.param, weighted=True)
 
 
 @pytest.fixture

@@ -7,18 +7,13 @@ import scipy.sparse as sp
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
-from problems import CATALOGUE, assert_near, make
+from problems import assert_near, make
 from random_problems import random_problems, random_units
 
 from bpnet import Layer, Network, Topology, check_jacobian
 
 # Both are exact up to some hundred roundings, which saturated units and the reference's quotients magnify.
 SAME = {np.dtype(np.float64): 1e-12, np.dtype(np.float32): 2e-5}
-
-
-@pytest.fixture(params=CATALOGUE.values(), ids=CATALOGUE.keys(), scope="module")
-def problem(request):
-    return make(*request.param)
 
 
 def of_inputs(problem, of):

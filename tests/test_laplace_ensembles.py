@@ -10,9 +10,7 @@ import scipy.sparse
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy import stats
 from sklearn.base import clone
-from sklearn.datasets import load_iris
 from sklearn.frozen import FrozenEstimator
-from sklearn.preprocessing import scale
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from bpnet import LaplaceClassifier, LaplaceRegressor, MLPClassifier, MLPRegressor
@@ -30,11 +28,6 @@ NOISES = (None, "student_t", "heteroscedastic")
 def wave(rng):
     X = rng.normal(size=(60, 2))
     return X, np.sin(2 * X[:, 0]) + X[:, 1] / 2 + 0.2 * rng.normal(size=60)
-
-
-@pytest.fixture
-def iris():
-    return scale(load_iris().data), load_iris().target
 
 
 def several(**more):

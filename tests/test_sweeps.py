@@ -9,7 +9,7 @@ import reference
 import scipy.sparse as sp
 from hypothesis import given
 from numpy.testing import assert_allclose, assert_array_equal
-from problems import CATALOGUE, GRAPHS, assert_near, make
+from problems import assert_near, make
 from random_problems import random_problems
 
 from bpnet import Layer, Network, Topology, check_gradient
@@ -22,16 +22,6 @@ from bpnet._core.plan import Workspace
 SAME = {np.dtype(np.float64): 1e-12, np.dtype(np.float32): 2e-5}
 # A float64 sum in another order.
 ROUNDING = 1e-13
-
-
-@pytest.fixture(params=CATALOGUE.values(), ids=CATALOGUE.keys(), scope="module")
-def problem(request):
-    return make(*request.param)
-
-
-@pytest.fixture(params=[graph for graph in GRAPHS])
-def graph(request):
-    return make(request.param, weighted=True)
 
 
 def test_outputs_equal_the_network_unit_by_unit(problem, dtype):

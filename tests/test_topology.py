@@ -297,3 +297,7 @@ def test_number_of_parameters_is_exact_beyond_32_bits_and_bounded_by_the_address
     assert Topology.layered([2**20, 2**20, 1]).n_parameters == 2**40 + 2**20 + 2**20 + 1
     with pytest.raises(ValueError, match="does not fit into the address space"):
         Topology.layered([HUGE, HUGE, 1])
+
+
+def test_same_layer_may_stand_twice():
+    assert [layer.name for layer in Topology(2, [Layer(3)] * 2).layers] == ["h1", "output"]

@@ -147,7 +147,7 @@ def test_divergence_is_an_error_and_leaves_the_network_alone(loss):
     ("error", "message", "arguments"),
     [
         (ValueError, "expected a rule out of sgd, adam, rmsprop, rprop, got 'newton'", {"rule": "newton"}),
-        (ValueError, "expected reduction 'sum' or 'mean', got 'max'", {"reduction": "max"}),
+        (ValueError, "expected a reduction out of sum, mean, got 'max'", {"reduction": "max"}),
         (ValueError, "expected learning_rate above 0 and alpha of at least 0, got 0 and 0.0", {"learning_rate": 0}),
         (ValueError, "expected learning_rate above 0", {"learning_rate": np.nan}),
         (ValueError, "alpha of at least 0, got 0.01 and -1", {"alpha": -1}),

@@ -85,6 +85,20 @@ def resume(path, callbacks=None):
     ------
     ValueError
         For a file that is none of `Checkpoint`, or not whole.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import numpy as np
+    >>> from bpnet import MLPRegressor
+    >>> from bpnet.callbacks import Checkpoint, resume
+    >>> X, y = np.eye(4), np.arange(4.0)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     watch = [Checkpoint(folder + "/saved", every=3)]
+    ...     model = MLPRegressor(learning_rate="cosine", max_iter=5, callbacks=watch, random_state=0).fit(X, y)
+    ...     again = resume(folder + "/saved").fit(X, y)  # from the fourth epoch on
+    >>> np.array_equal(model.predict(X), again.predict(X))
+    True
     """
     with open(os.fspath(path), "rb") as file:
         if file.readline(len(HEAD)) != HEAD:

@@ -7,7 +7,6 @@ from bpnet import initializers
 from bpnet._validation import as_random_state, check_count
 from bpnet.diagnostics.graph import Graph, as_data
 from bpnet.diagnostics.table import LayerTable
-from bpnet.network import Network
 
 #: A slope below this share of the one at the origin is flat: half of leaky_relu's lower slope, which is meant to pass
 #: signals on; tanh is flat beyond 0.9975.
@@ -74,10 +73,7 @@ def delta_statistics(
         raise ValueError(f"expected quantiles as a sequence of numbers from 0 to 1, got {quantiles!r}")
     X, y, weights = as_data(net, X, y, sample_weight)
     draw, random_state = initializer or initializers.glorot_uniform, as_random_state(random_state)
-    nets = (
-        Network.from_parameters(net.topology, draw(net.topology, random_state).astype(net.dtype), net.loss_name)
-        for _ in range(n_restarts)
-    )
+    nets = (net._with(draw(net.topology, random_state).astype(net.dtype)) for _ in range(n_restarts))
     graph = Graph(net.topology)
     measured = [_measure(one, graph, X, y, weights, levels) for one in (nets if n_restarts else [net])]
     columns, errors = average([by_layer for by_layer, _ in measured])

@@ -10,7 +10,6 @@ from bpnet.diagnostics.measured import average
 from bpnet.diagnostics.moments import WeightMoments
 from bpnet.diagnostics.squares import predict_squares, refined_squares
 from bpnet.diagnostics.table import LayerTable
-from bpnet.network import Network
 
 
 def predict_delta_statistics(net, X, y, sample_weight=None, *, moments=None, n_restarts=100, random_state=None):
@@ -83,7 +82,7 @@ def predict_delta_statistics(net, X, y, sample_weight=None, *, moments=None, n_r
     terms, by_draw = [], []
     for _ in range(max(n_restarts, 1)):
         w = moments(topology, random_state) if n_restarts else net.parameters.astype(np.float64)
-        one = Network.from_parameters(topology, w, net.loss_name)
+        one = net._with(w)
         terms.append(sample_terms(one, graph, moments, X, y, weights))
         z, slope = one.signals(X)
         refined = refined_squares(one, graph, moments, z, slope, X, y, weights)

@@ -12,12 +12,12 @@ from sklearn.base import _fit_context
 from sklearn.metrics import get_scorer_names
 from sklearn.model_selection import train_test_split
 from sklearn.utils._param_validation import Interval, Options, StrOptions
-from sklearn.utils.validation import validate_data
 
 from bpnet import initializers
 from bpnet._core.activations import CODES
 from bpnet._core.plan import aligned
 from bpnet.activations import Activation
+from bpnet.estimators._checks import check_data, check_weights
 from bpnet.estimators._fitted import AsksNetwork
 from bpnet.estimators._html import ShowsNetwork
 from bpnet.estimators._job import Job
@@ -27,7 +27,6 @@ from bpnet.estimators._restarts import fit_starts
 from bpnet.estimators._sklearn_callbacks import CallbackSupportMixin, begin_tasks
 from bpnet.estimators._topology import bind
 from bpnet.estimators._validation_set import check_given
-from bpnet.estimators._weights import check_weights
 from bpnet.network import Network
 from bpnet.optimizers.full_batch import SOLVERS
 from bpnet.optimizers.stochastic import Progress
@@ -149,18 +148,9 @@ class BaseMLP(AsksNetwork, ShowsNetwork, CallbackSupportMixin, PickledByFormat):
 
     def _validate(self, X, y, sample_weight, goes_on, incremental):
         """Arrays in the form the core reads: X of float32 or float64, encoded targets, weights of the type of X."""
-        X, y = validate_data(
-            self,
-            X,
-            y,
-            accept_sparse="csr",
-            multi_output=True,
-            y_numeric=self._y_numeric,
-            # A network that goes on learning keeps its type.
-            dtype=self.network_.dtype if goes_on else (np.float64, np.float32),
-            order="C",
-            reset=not goes_on,
-        )
+        # A network that goes on learning keeps its type.
+        dtype = self.network_.dtype if goes_on else (np.float64, np.float32)
+        X, y = check_data(self, X, y, dtype=dtype, reset=not goes_on)
         sample_weight = check_weights(sample_weight, X, X.dtype)
         return X, self._encode(y, X.dtype, goes_on, incremental), sample_weight
 

@@ -6,7 +6,9 @@ from typing import Any
 
 import numpy as np
 from sklearn.base import BaseEstimator
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
+
+from bpnet.estimators._checks import check_data
 
 
 class AsksNetwork(BaseEstimator):
@@ -53,7 +55,7 @@ class AsksNetwork(BaseEstimator):
         UserWarning
             Where parameters of training that scikit-learn lacks are not at their defaults.
         """
-        from bpnet.export.sklearn import to_sklearn
+        from bpnet.export._to_sklearn import to_sklearn  # most never need scikit-learn's own networks
 
         return to_sklearn(self)
 
@@ -77,7 +79,7 @@ class AsksNetwork(BaseEstimator):
             # numbers that are not finite; the network looks for those too.
             with suppress(ValueError):
                 return predict(X)
-        return predict(validate_data(self, X, accept_sparse="csr", dtype=network.dtype, order="C", reset=False))
+        return predict(check_data(self, X, dtype=network.dtype))
 
     @property
     def coefs_(self):

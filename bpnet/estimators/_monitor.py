@@ -119,7 +119,7 @@ class Monitor:
     def _fitted(self, n_iter):
         """A copy of the estimator as if training ended now."""
         fitted, network = copy(self.draft), self.network
-        fitted.network_ = Network.from_parameters(network.topology, network.parameters.copy(), network.loss_name)
+        fitted.network_ = network._with(network.parameters.copy())
         progress = deepcopy(self.progress)
         if progress.rule is None:
             fitted._report_curves(progress)

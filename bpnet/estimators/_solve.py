@@ -16,7 +16,6 @@ from bpnet.estimators._gradient_norm import gradient_norm
 from bpnet.estimators._options import epoch_options, moving_variables
 from bpnet.estimators._standing import Standing
 from bpnet.estimators._validation_set import ValidationSet
-from bpnet.network import Network
 from bpnet.objective import Objective
 from bpnet.optimizers.full_batch import SOLVERS
 from bpnet.optimizers.stochastic import Progress, stochastic
@@ -84,11 +83,10 @@ def _in_float64(network, job):
     """A network and its data, or their twins."""
     if network.dtype == np.float64:
         return network, job
-    w = network.parameters.astype(np.float64)
     y = job.y.astype(np.float64) if job.y.dtype.kind == "f" else job.y
     weight = None if job.weight is None else job.weight.astype(np.float64)
     job = job._replace(X=job.X.astype(np.float64), y=y, weight=weight)
-    return Network.from_parameters(network.topology, w, network.loss_name), job
+    return network._in_float64(), job
 
 
 def fit_stochastic(estimator, network, job, random_state):

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """The parameter `topology` of the estimators meets the data."""
 
+from bpnet.activations import name_of
 from bpnet.layers import Layer
 from bpnet.topology import Topology
 
@@ -28,10 +29,9 @@ def bind(topology, n_features, n_outputs, out_activation):
         raise ValueError(f"topology has {topology.n_inputs} inputs, but X has {n_features} features")
     if topology.n_outputs != n_outputs:
         raise ValueError(f"topology has {topology.n_outputs} outputs, but y needs {n_outputs}")
-    if strange := sorted(set(topology.out_activations) - {out_activation}):
-        raise ValueError(
-            f"expected a topology whose outputs have the activation {out_activation!r}, got {', '.join(strange)}"
-        )
+    if strange := set(topology.out_activations) - {out_activation}:
+        got = ", ".join(sorted(map(name_of, strange)))
+        raise ValueError(f"expected a topology whose outputs have the activation {out_activation!r}, got {got}")
     return topology
 
 

@@ -7,12 +7,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from sklearn.metrics import check_scoring
-from sklearn.utils.validation import validate_data
 
 from bpnet._core import derivatives
 from bpnet._core.data import Data
 from bpnet._validation import as_csr
-from bpnet.estimators._weights import check_weights
+from bpnet.estimators._checks import check_data, check_weights
 
 
 class Given(NamedTuple):
@@ -37,10 +36,7 @@ def check_given(estimator, given, like):
         raise ValueError(f"X_val and y_val must be given together, but {'X_val' if X is None else 'y_val'} was not")
     dtype = like[0].dtype
     try:
-        X, y = validate_data(
-            estimator, X, y, accept_sparse="csr", multi_output=True, y_numeric=estimator._y_numeric, dtype=dtype,
-            order="C", reset=False,
-        )  # fmt: skip
+        X, y = check_data(estimator, X, y, dtype=dtype)
         y = estimator._encode_validation(y, dtype)
         if y.shape[1:] != like[1].shape[1:]:
             raise ValueError(f"expected {like[1].shape[1]} columns of targets as in training, got {y.shape[1]}")

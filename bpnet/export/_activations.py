@@ -2,7 +2,7 @@
 """What each activation is in other languages: one line here for each, and every exporter knows it.
 
 C: an expression in `a`, of C99's math library, with double constants; for float `c_expression` rewrites it. ONNX: a
-function of a graph (`bpnet.export.onnx.Graph`) and the name of a tensor.
+function of a graph (`bpnet.export._graph.Graph`) and the name of a tensor.
 """
 
 import re

@@ -17,7 +17,7 @@ from skl2onnx.proto import onnx_proto
 from bpnet.estimators.classifier import MLPClassifier
 from bpnet.estimators.regressor import MLPRegressor
 from bpnet.export._decisions import take_apart
-from bpnet.export.onnx import OPSET, Graph, forward
+from bpnet.export._graph import OPSET, Graph, forward
 
 PROTO = {
     np.dtype(np.float32): onnx_proto.TensorProto.FLOAT,

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Topologies as JSON and back.
+"""Topologies as JSON and back: their forms, that is, layer by layer or unit by unit.
 
 Sizes are compared with what the file holds before anything of that size is made: a short file cannot ask for much
 memory.
@@ -8,26 +8,21 @@ memory.
 import numpy as np
 
 from bpnet._core.activations import CODES
+from bpnet._layered import Layered
+from bpnet._unitwise import MAX_INPUTS, Unitwise
 from bpnet.export._checks import as_count, as_list, as_numbers, as_object, as_strings
 from bpnet.layers import INPUT, Layer
-from bpnet.topology import Topology
-
-#: Most inputs of a graph of units, whose number nothing else in the file confirms.
-MAX_INPUTS = 2**24
 
 LAYER_KEYS = ("name", "n_units", "activation", "sources", "mask", "bias")
 
 
-def encode_topology(topology):
-    """As an object of JSON: layer by layer, or unit by unit if it was given so."""
-    form = topology._form
-    if not hasattr(form, "labels"):
-        layers = [encode_layer(layer) for layer in topology.layers]
-        return {"n_inputs": topology.n_inputs, "layers": layers, "outputs": list(topology.outputs)}
-    if topology.n_inputs > MAX_INPUTS:
-        raise ValueError(f"cannot save a graph of units with {topology.n_inputs} inputs: at most {MAX_INPUTS}")
+def encode_form(form):
+    """As an object of JSON."""
+    if isinstance(form, Layered):
+        layers = [encode_layer(layer) for layer in form.layers]
+        return {"n_inputs": form.n_inputs, "layers": layers, "outputs": list(form.outputs)}
     return {
-        "n_inputs": topology.n_inputs,
+        "n_inputs": form.n_inputs,
         "labels": [_encode_label(label) for label in form.labels],
         "activations": [_plain_activation(name) for name in form.activations],
         "biases": [bool(bias) for bias in form.biases],
@@ -67,8 +62,8 @@ def _encode_label(label):
     raise ValueError(f"cannot save the label {label!r}: expected integers, strings and tuples of these")
 
 
-def decode_topology(content, where, n_parameters=None):
-    """The topology; ValueError for anything that is none, or that needs another number of parameters."""
+def decode_form(content, where, n_parameters=None):
+    """The form; ValueError for anything that is none, or that needs another number of parameters."""
     if not isinstance(content, dict):
         raise ValueError(f"{where}: expected an object, got {type(content).__name__}")
     try:
@@ -99,7 +94,7 @@ def _decode_layered(content, where, n_parameters):
         raise ValueError(f"{where}: expected {total} parameters, got {n_parameters}")
     outputs = as_strings(content["outputs"], f"{where}, outputs")
     layers = [decode_layer(row, f"{where}, layer {number}") for number, row in enumerate(rows)]
-    return Topology(n_inputs, layers, outputs)
+    return Layered(n_inputs, layers, outputs)
 
 
 def decode_layer(row, where):
@@ -168,7 +163,7 @@ def _decode_units(content, where, n_parameters):
     used = set(downstream) | set(upstream)
     if not used.issuperset(range(n_inputs, n_inputs + len(labels))):
         raise ValueError(f"{where}: expected an edge for every unit")
-    return Topology.from_edges(
+    return Unitwise.read(
         n_inputs,
         edges,
         outputs=[name(unit) for unit in outputs],

@@ -8,7 +8,7 @@ import numpy as np
 from bpnet.export._checks import as_list, as_object
 from bpnet.export._losses import CLASSES as LOSSES
 from bpnet.export._losses import decode_loss, encode_loss
-from bpnet.export._topologies import decode_layer, decode_topology, encode_layer, encode_topology
+from bpnet.export._topologies import decode_form, decode_layer, encode_form, encode_layer
 from bpnet.layers import Layer
 from bpnet.topology import Topology
 
@@ -46,7 +46,7 @@ def encode(value, where):
     if type(value) is np.ndarray:
         return {"array": _encode_array(value, where)}
     if isinstance(value, Topology):
-        return {"topology": encode_topology(value)}
+        return {"topology": encode_form(value._form)}
     if isinstance(value, Layer):
         return {"layer": encode_layer(value)}
     if type(value) in LOSSES.values():
@@ -122,7 +122,7 @@ DECODERS = {
     "tuple": lambda content, where: tuple(decode(as_list(content, where), where)),
     "dict": _decode_dict,
     "array": _decode_array,
-    "topology": decode_topology,
+    "topology": lambda content, where: Topology._of(decode_form(content, where)),
     "layer": decode_layer,
     "loss": decode_loss,
 }

@@ -7,10 +7,12 @@ import os
 import numpy as np
 
 from bpnet._files import write_whole
+from bpnet._layered import Layered
 from bpnet.export._checks import as_list, as_object
 from bpnet.export._losses import decode_loss, encode_loss
-from bpnet.export._topologies import decode_labels, decode_topology, encode_topology
+from bpnet.export._topologies import decode_form, decode_labels, encode_form
 from bpnet.network import Network
+from bpnet.topology import Topology
 
 FORMAT = "bpnet model"
 #: Raised whenever a file of the new kind would be misread by an older bpnet; older files stay readable.
@@ -171,7 +173,7 @@ def _encode_network(network):
     return {
         "dtype": network.dtype.name,
         "loss": encode_loss(network.loss_name, f"the loss {network.loss_name!r}"),
-        "topology": encode_topology(topology),
+        "topology": encode_form(topology._form),
         "parameters": numbers,
     }
 
@@ -184,7 +186,7 @@ def _decode_network(content):
     numbers = as_list(content["parameters"], "parameters")
     if not all(type(number) in (float, int) for number in numbers):
         raise ValueError("parameters: expected a list of numbers")
-    topology = decode_topology(content["topology"], "topology", len(numbers))
+    topology = Topology._of(decode_form(content["topology"], "topology", len(numbers)))
     w = np.empty(topology.n_parameters, content["dtype"])
     try:
         with np.errstate(over="ignore"):
@@ -203,7 +205,7 @@ def _order(topology, content=None):
     the core arranges such a graph is no part of the format.
     """
     form = topology._form
-    if not hasattr(form, "labels"):
+    if isinstance(form, Layered):
         return slice(None)
     n_inputs, n_units = topology.n_inputs, len(form.labels)
     if content is None:

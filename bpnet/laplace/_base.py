@@ -11,9 +11,10 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.parallel import Parallel, delayed
-from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
+from sklearn.utils.validation import _check_sample_weight, check_is_fitted
 
 from bpnet._threads import one_blas_thread
+from bpnet.estimators._checks import check_data
 from bpnet.laplace import _evidence, _held_out, _prior, _rows, _structures
 from bpnet.laplace._posterior import Task, approximate
 
@@ -98,7 +99,7 @@ class BaseLaplace(MetaEstimatorMixin, BaseEstimator):
         searches = isinstance(self.alpha, str)
         estimator, sides = self._begin(given, X, y, sample_weight)
         self._check(estimator)
-        network = _rows.in_float64(estimator.network_)
+        network = estimator.network_._in_float64()
         topology = network.topology
         places = _prior.moving(topology, estimator.frozen, self.structure)
         _structures.check(topology, self.structure, estimator.frozen, places, self.max_memory)
@@ -184,9 +185,7 @@ class BaseLaplace(MetaEstimatorMixin, BaseEstimator):
 
     def _data(self, estimator, X, y, sample_weight):
         """Rows, targets as a matrix and weights, all of float64, as the fit saw them."""
-        X = validate_data(
-            estimator, X, accept_sparse="csr", dtype=(np.float64, np.float32), order="C", reset=False
-        ).astype(np.float64, copy=False)
+        X = check_data(estimator, X).astype(np.float64, copy=False)
         weight = sample_weight
         if weight is not None:
             weight = _check_sample_weight(weight, X, dtype=np.float64, ensure_non_negative=True)
@@ -216,12 +215,11 @@ class BaseLaplace(MetaEstimatorMixin, BaseEstimator):
 
     def _checked(self, X):
         """Rows of a prediction."""
-        fitted = self._members[0].estimator_
-        return validate_data(fitted, X, accept_sparse="csr", dtype=(np.float64, np.float32), order="C", reset=False)
+        return check_data(self._members[0].estimator_, X)
 
     def _linearised(self, X):
         """Of each chunk of checked rows: these, what the loss reads, and whitened Jacobians, see `_rows.linearised`."""
-        net = _rows.in_float64(self.estimator_.network_)
+        net = self.estimator_.network_._in_float64()
         for rows, read, B in _rows.linearised(net, self._laplace.posterior, X):
             yield X[rows], read, B
 

@@ -46,7 +46,7 @@ class NoisyLaplace(BaseLaplace):
 
     def _residuals(self, task):
         """Of the rows of the fit: residuals, and variances of the model over that of the noise, both (n, K)."""
-        return _rows.residuals(_rows.in_float64(self.estimator_.network_), self._laplace.posterior, task.X, task.y)
+        return _rows.residuals(self.estimator_.network_._in_float64(), self._laplace.posterior, task.X, task.y)
 
     def _learn_variances(self, task, network, given, X, y):
         """Variances out of the residuals and the model's own variance, and the network anew with weights they give."""

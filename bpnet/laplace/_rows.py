@@ -7,17 +7,9 @@ J is the derivative of what the loss reads to the parameters, L the second deriv
 import numpy as np
 
 from bpnet._threads import one_blas_thread
-from bpnet.network import Network
 
 #: Bytes that the Jacobian of a chunk of rows takes: it stays near the cache, and calls are few.
 _CHUNK = 2**24
-
-
-def in_float64(net):
-    """The network itself, or its twin of float64."""
-    if net.dtype == np.float64:
-        return net
-    return Network.from_parameters(net.topology, net.parameters.astype(np.float64), net.loss_name)
 
 
 def chunks(net, n_samples):

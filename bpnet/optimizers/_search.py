@@ -13,6 +13,17 @@ class _Ended(Exception):  # noqa: N818 it is no error
     """Ends the search from within whatever runs, with the status and the message of its result."""
 
 
+def _check_start(value, gradient):
+    """Raise ValueError where no optimizer could tell a better place from this one."""
+    with np.errstate(over="ignore"):
+        length = np.linalg.norm(gradient)
+    if not np.isfinite([value, length]).all():
+        raise ValueError(
+            f"expected data of a size that can be squared, got a loss of {value:.3g} and a gradient of length "
+            f"{length:.3g} at the start: scale X and y"
+        )
+
+
 class Search:
     """What the optimizers see in place of objective, limits and whoever watches.
 
@@ -77,6 +88,8 @@ class Search:
             raise _Ended(1, "STOP: TOTAL NO. OF F,G EVALUATIONS EXCEEDS LIMIT")
         self._n_evaluations += 1
         value, gradient = self._function(x)
+        if self._n_evaluations == 1:
+            _check_start(value, gradient)
         self._last = (x.copy(), gradient)
         return value, gradient
 
@@ -158,6 +171,11 @@ class Search:
             With the minimum `x`, of the type of w; `loss`, the value reported there, NaN where Ctrl-C came before it;
             numbers of iterations, of values with gradients, and of Hessian-vector products or Gauss-Newton matrices
             `nit`, `nfev` and `nhev`; `status`, 0 for convergence, and `message`.
+
+        Raises
+        ------
+        ValueError
+            Where the objective or the length of its gradient is not finite at the start.
 
         Warns
         -----

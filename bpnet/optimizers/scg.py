@@ -46,6 +46,8 @@ def scg(objective, w, *, lambda_init=1e-6, ftol=2.2e-9, **more):
     return Search(objective, w, ftol=ftol, **more).run(lambda search: _descend(search, lambda_init))
 
 
+# Numbers overflow where a step is too long; then it is no decrease, and shorter ones follow.
+@np.errstate(over="ignore", invalid="ignore")
 def _descend(search, damping):
     """Steps until the search ends; the names in comments are the paper's."""
     x = search.x

@@ -190,8 +190,8 @@ def aligned(vector, dtype):
     """Copy of a vector that begins at a cache line: what crosses from one line to the next takes twice the time."""
     n_bytes = vector.size * np.dtype(dtype).itemsize
     memory = np.empty(n_bytes + ALIGNMENT, np.uint8)
-    cdef size_t begin = <size_t> start_of(memory)
-    start = begin - memory.ctypes.data
+    cdef unsigned char[::1] buffer = memory
+    start = <size_t> start_of(memory) - <size_t> &buffer[0]
     copy = memory[start : start + n_bytes].view(dtype)
     copy[:] = vector
     return copy

@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Threads that work on one mini-batch together, and their way with subnormal numbers."""
-from libc.stdint cimport uint64_t
+"""Threads that work on one mini-batch together."""
 
 
 cdef extern from "team.h" nogil:
@@ -17,8 +16,3 @@ cdef extern from "team.h" nogil:
     void bpnet_team_dismiss(bpnet_team* team)
     void bpnet_team_recall(bpnet_team* team)
     int bpnet_team_take(bpnet_team* team)
-
-
-cdef extern from "subnormals.h" nogil:
-    uint64_t bpnet_flush_subnormals()
-    void bpnet_restore_subnormals(uint64_t before)

@@ -1,0 +1,44 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Rows, targets and sample weights as scikit-learn checks them."""
+
+from contextlib import contextmanager
+
+import numpy as np
+from sklearn.utils import assert_all_finite
+from sklearn.utils.validation import _check_sample_weight, validate_data
+
+
+def check_data(estimator, X, *y, dtype=(np.float64, np.float32), reset=False):
+    """X, or X and y where it is given: X CSR or C-contiguous, of this type or the first of these.
+
+    Raises ValueError for NaN, infinities, numbers that are too large, wrong shapes, and other features than in the fit;
+    with `reset` the features are those of a new fit.
+    """
+    more = {"multi_output": True, "y_numeric": estimator._y_numeric} if y else {}
+    with _too_large_is_a_value_error():
+        return validate_data(estimator, X, *y, accept_sparse="csr", dtype=dtype, order="C", reset=reset, **more)
+
+
+def check_weights(sample_weight, X, dtype):
+    """Weights as an array, one for each row of X; None where none are given.
+
+    Raises ValueError for negative, infinite and NaN ones, and where all are zero.
+    """
+    if sample_weight is None:
+        return None
+    # Those too large for float32 become infinite, and are refused as such.
+    with _too_large_is_a_value_error(), np.errstate(over="ignore"):
+        sample_weight = _check_sample_weight(sample_weight, X, dtype=dtype, ensure_non_negative=True)
+    assert_all_finite(sample_weight, input_name="sample_weight")  # one number for all rows has not been looked at
+    if not sample_weight.any():
+        raise ValueError("Sample weights must contain at least one non-zero number.")
+    return sample_weight
+
+
+@contextmanager
+def _too_large_is_a_value_error():
+    """For integers beyond all floats, which arrays of objects may hold, scikit-learn lets an OverflowError through."""
+    try:
+        yield
+    except OverflowError as error:
+        raise ValueError(f"expected numbers of a size that floats have: {error}") from None

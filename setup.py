@@ -28,8 +28,7 @@ OPTIMISED = ["-O3", "-fno-math-errno", "-fno-trapping-math"]
 # Fused multiply-adds, which ISO mode turns off, double the rate of the products.
 # -Wno-psabi: vectors wider than the level's registers are passed to inlined functions alone, so no ABI is concerned.
 KERNEL_FLAGS = ["-std=c11", "-ffp-contract=fast", *OPTIMISED, "-fPIC", "-Wno-psabi"]
-# No module calls all functions of a header.
-CORE_FLAGS = ["-Wno-unused-function", *(["-O1", "-g"] if DEBUG else [*OPTIMISED, "-g0"])]
+CORE_FLAGS = ["-O1", "-g"] if DEBUG else [*OPTIMISED, "-g0"]
 LINK_FLAGS = ["-Wl,--strip-all"] if sys.platform == "linux" and not DEBUG else []
 
 DIRECTIVES = {

@@ -12,7 +12,7 @@
 #endif
 
 /* Returns what `bpnet_restore_subnormals` sets again. */
-static uint64_t bpnet_flush_subnormals(void)
+static inline uint64_t bpnet_flush_subnormals(void)
 {
     uint64_t before = 0;
 #if defined(__x86_64__) || defined(__i386__)
@@ -25,7 +25,7 @@ static uint64_t bpnet_flush_subnormals(void)
     return before;
 }
 
-static void bpnet_restore_subnormals(uint64_t before)
+static inline void bpnet_restore_subnormals(uint64_t before)
 {
 #if defined(__x86_64__) || defined(__i386__)
     _mm_setcsr((_mm_getcsr() & ~0x8040u) | ((unsigned)before & 0x8040u)); /* flags raised meanwhile stay */

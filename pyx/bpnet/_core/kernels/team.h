@@ -25,7 +25,7 @@ typedef struct {
 /* Seconds of spinning: a few times what the work of two threads differs by, far below a scheduler's turn. */
 #define BPNET_SPIN 20e-6
 
-static void bpnet_team_free(bpnet_team *team)
+static inline void bpnet_team_free(bpnet_team *team)
 {
     for (int rank = 0; rank < team->size; rank++)
         if (team->door[rank] != NULL) {
@@ -36,7 +36,7 @@ static void bpnet_team_free(bpnet_team *team)
 }
 
 /* 0, or -1 where a lock could not be had. */
-static int bpnet_team_init(bpnet_team *team, int size)
+static inline int bpnet_team_init(bpnet_team *team, int size)
 {
     memset(team, 0, sizeof *team);
     team->size = size;
@@ -51,7 +51,7 @@ static int bpnet_team_init(bpnet_team *team, int size)
     return 0;
 }
 
-static double bpnet_team_seconds(void)
+static inline double bpnet_team_seconds(void)
 {
     struct timespec t;
     timespec_get(&t, TIME_UTC);
@@ -59,7 +59,7 @@ static double bpnet_team_seconds(void)
 }
 
 /* Wait until all of the team have come here. */
-static void bpnet_team_meet(bpnet_team *team, int rank)
+static inline void bpnet_team_meet(bpnet_team *team, int rank)
 {
     const unsigned round = __atomic_load_n(&team->round, __ATOMIC_ACQUIRE);
     if (team->size == 1)
@@ -97,7 +97,7 @@ static void bpnet_team_meet(bpnet_team *team, int rank)
 }
 
 /* Somebody will not come: all who wait for him may go, until bpnet_team_recall, when nobody is waiting any more. */
-static void bpnet_team_dismiss(bpnet_team *team)
+static inline void bpnet_team_dismiss(bpnet_team *team)
 {
     __atomic_store_n(&team->dismissed, 1, __ATOMIC_SEQ_CST);
     for (int rank = 0; rank < team->size; rank++)
@@ -105,14 +105,14 @@ static void bpnet_team_dismiss(bpnet_team *team)
             PyThread_release_lock(team->door[rank]);
 }
 
-static void bpnet_team_recall(bpnet_team *team)
+static inline void bpnet_team_recall(bpnet_team *team)
 {
     team->arrived = 0;
     team->dismissed = 0;
 }
 
 /* The number of the next piece of work that nobody has taken; all meet before they begin to count anew. */
-static int bpnet_team_take(bpnet_team *team)
+static inline int bpnet_team_take(bpnet_team *team)
 {
     if (team->size == 1)
         return team->next_piece++;

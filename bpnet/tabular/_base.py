@@ -72,6 +72,7 @@ class BaseTabularMLP(BaseEstimator):
             X = np.ascontiguousarray(self.preprocessor_.fit_transform(X), np.float32)
         self.ramps_ = Ramps().fit(X)
         y, classes = self._encode(y, sample_weight)
+        sample_weight = self._weigh(y, sample_weight)
         random_state = check_random_state(self.random_state)
         self.folds_ = deal(self.n_estimators, len(X), random_state, classes)
         # Drawn here and not by the nets, so that no net depends on when another one is trained.
@@ -82,6 +83,10 @@ class BaseTabularMLP(BaseEstimator):
             for k, (seed, view) in enumerate(zip(seeds, self._views(X, self.n_estimators), strict=True))
         )
         self.n_iter_ = max(net.n_iter_ for net in self.estimators_)
+
+    def _weigh(self, y, sample_weight):
+        """Weights of the rows in the nets' losses."""
+        return sample_weight
 
     def _validate(self, X, y, sample_weight):
         """Arguments of `fit`, checked; rows of weight 0 are gone."""

@@ -350,7 +350,12 @@ def test_balance_counts_rows_by_their_weights():
 
 @pytest.mark.parametrize(
     ("class_weight", "said"),
-    [("even", "class_weight"), ([{0: 1}], "class_weight"), ({"low": -1.0}, "finite weights of at least 0")],
+    [
+        ("even", "class_weight"),
+        ([{0: 1}], "class_weight"),
+        ({"low": -1.0}, "finite weights of at least 0"),
+        ({"low": 0, "mid": 0, "top": 0}, "got 0 in all: class_weight makes the others 0"),
+    ],
 )
 def test_class_weights_that_are_none_are_named(class_weight, said):
     with pytest.raises(ValueError, match=said):

@@ -157,7 +157,7 @@ class TabularMLPClassifier(ClassifierMixin, BaseTabularMLP):
         return y, y
 
     def _weigh(self, y, sample_weight):
-        """Sample weights times those of the classes, which are counted over the folds of all nets."""
+        """Sample weights times those of the classes, which are counted in the whole table."""
         if self.class_weight is None:
             return sample_weight
         return weigh(y, class_factors(self.class_weight, y, self.classes_, sample_weight), sample_weight)

@@ -10,6 +10,7 @@ import sklearn
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone
 from sklearn.exceptions import DataConversionWarning, NotFittedError
+from sklearn.utils.class_weight import compute_sample_weight
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from bpnet import Layer, MLPClassifier, MLPRegressor, TabularMLPClassifier, TabularMLPRegressor
@@ -315,6 +316,50 @@ def test_rows_of_weight_zero_are_the_same_as_rows_left_out(kind, y, frame):
     b = kind(**QUICK).fit(frame[kept], y[kept], sample_weight=weight[kept])
     assert_array_equal(outputs(a, frame), outputs(b, frame))
     assert not np.array_equal(outputs(kind(**QUICK).fit(frame[kept], y[kept]), frame), outputs(a, frame))
+
+
+def unbalanced():
+    """Three classes of 42, 12 and 6 rows, by their labels."""
+    return np.array(["common", "rare", "rarest"])[np.digitize(X[:, 0].argsort().argsort(), [42, 54])]
+
+
+@pytest.mark.parametrize("class_weight", ["balanced", {"rare": 3.0, "rarest": 0.5}])
+def test_class_weights_are_the_same_as_weights_of_the_rows(class_weight):
+    y = unbalanced()
+    model = TabularMLPClassifier(2, class_weight=class_weight, **QUICK).fit(X, y)
+    if class_weight == "balanced":
+        weights = compute_sample_weight("balanced", y)
+    else:
+        weights = np.select([y == "rare", y == "rarest"], [3.0, 0.5], 1.0)
+    by_rows = TabularMLPClassifier(2, **QUICK).fit(X, y, weights)
+    assert_array_equal(model.predict_proba(X), by_rows.predict_proba(X))
+    for net, other in zip(model.estimators_, by_rows.estimators_, strict=True):  # the epoch was chosen by them too
+        assert_array_equal(net.validation_loss_curve_, other.validation_loss_curve_)
+    assert (model.predict_proba(X) != TabularMLPClassifier(2, **QUICK).fit(X, y).predict_proba(X)).any()
+
+
+def test_balance_counts_rows_by_their_weights():
+    y, weights = unbalanced(), np.random.default_rng(5).integers(1, 4, N).astype(float)
+    share = {label: weights[y == label].sum() for label in np.unique(y)}
+    factors = np.array([weights.sum() / (3 * share[label]) for label in y])
+    model = TabularMLPClassifier(2, class_weight="balanced", **QUICK).fit(X, y, weights)
+    by_rows = TabularMLPClassifier(2, **QUICK).fit(X, y, weights * factors)
+    # Rounding of the sums differs in the last digit of float64; the nets compute in float32.
+    assert_allclose(model.predict_proba(X), by_rows.predict_proba(X), rtol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("class_weight", "said"),
+    [
+        ("even", "class_weight"),
+        ([{0: 1}], "class_weight"),
+        ({"low": -1.0}, "finite weights of at least 0"),
+        ({"low": 0, "mid": 0, "top": 0}, "got 0 in all: class_weight makes the others 0"),
+    ],
+)
+def test_class_weights_that_are_none_are_named(class_weight, said):
+    with pytest.raises(ValueError, match=said):
+        TabularMLPClassifier(2, class_weight=class_weight, **QUICK).fit(X, LABELS)
 
 
 @both

@@ -72,8 +72,10 @@ class BaseTabularMLP(BaseEstimator):
             X = np.ascontiguousarray(self.preprocessor_.fit_transform(X), np.float32)
         self.ramps_ = Ramps().fit(X)
         y, classes = self._encode(y, sample_weight)
+        sample_weight = self._weigh(y, sample_weight)
         random_state = check_random_state(self.random_state)
         self.folds_ = deal(self.n_estimators, len(X), random_state, classes)
+        self._check_folds(sample_weight)
         # Drawn here and not by the nets, so that no net depends on when another one is trained.
         seeds = random_state.randint(np.iinfo(np.int32).max, size=self.n_estimators)
         # The core works without the GIL: threads share the rows, processes would copy them.
@@ -82,6 +84,20 @@ class BaseTabularMLP(BaseEstimator):
             for k, (seed, view) in enumerate(zip(seeds, self._views(X, self.n_estimators), strict=True))
         )
         self.n_iter_ = max(net.n_iter_ for net in self.estimators_)
+
+    def _weigh(self, y, sample_weight):
+        """Weights of the rows in the nets' losses."""
+        return sample_weight
+
+    def _check_folds(self, sample_weight):
+        """Each net needs a row that counts to learn from, and one to be judged on: class weights may be 0."""
+        for k in range(self.n_estimators if sample_weight is not None else 0):
+            judged = self.folds_ == k
+            if not (sample_weight[judged].any() and sample_weight[~judged].any()):
+                raise ValueError(
+                    f"expected rows of a weight above 0 in every fold of {self.n_estimators} nets, got "
+                    f"{np.count_nonzero(sample_weight)} in all: class_weight makes the others 0"
+                )
 
     def _validate(self, X, y, sample_weight):
         """Arguments of `fit`, checked; rows of weight 0 are gone."""

@@ -4,9 +4,11 @@
 import numpy as np
 from scipy.special import logsumexp
 from sklearn.base import ClassifierMixin
+from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 from sklearn.utils.validation import column_or_1d
 
+from bpnet.estimators._class_weight import class_factors, weigh
 from bpnet.estimators.classifier import MLPClassifier
 from bpnet.tabular._base import BaseTabularMLP
 from bpnet.tabular._docs import share_docs
@@ -23,6 +25,10 @@ class TabularMLPClassifier(ClassifierMixin, BaseTabularMLP):
     Parameters
     ----------
     {PARAMETERS}
+    class_weight : dict or 'balanced', default=None
+        Weight of each class by its label, times that of the sample; a label that is not in the dict has weight 1.
+        'balanced' gives all classes the same share of the whole table, rows counted by their sample weights, and so the
+        same weights in all nets. They count in the losses and in the choice of each net's best epoch.
 
     Attributes
     ----------
@@ -51,6 +57,10 @@ class TabularMLPClassifier(ClassifierMixin, BaseTabularMLP):
     """
 
     _net_class = MLPClassifier
+    _parameter_constraints: dict = {
+        **BaseTabularMLP._parameter_constraints,
+        "class_weight": [dict, StrOptions({"balanced"}), None],
+    }
 
     def __init__(
         self,
@@ -64,6 +74,7 @@ class TabularMLPClassifier(ClassifierMixin, BaseTabularMLP):
         max_iter=32,
         batch_size="auto",
         categorical_features="from_dtype",
+        class_weight=None,
         n_jobs=None,
         random_state=None,
         verbose=False,
@@ -77,6 +88,7 @@ class TabularMLPClassifier(ClassifierMixin, BaseTabularMLP):
         self.max_iter = max_iter
         self.batch_size = batch_size
         self.categorical_features = categorical_features
+        self.class_weight = class_weight
         self.n_jobs = n_jobs
         self.random_state = random_state
         self.verbose = verbose
@@ -143,3 +155,9 @@ class TabularMLPClassifier(ClassifierMixin, BaseTabularMLP):
         if len(self.classes_) == 1:
             raise ValueError(f"expected at least two classes in y, got one class: {self.classes_.tolist()}")
         return y, y
+
+    def _weigh(self, y, sample_weight):
+        """Sample weights times those of the classes, which are counted in the whole table."""
+        if self.class_weight is None:
+            return sample_weight
+        return weigh(y, class_factors(self.class_weight, y, self.classes_, sample_weight), sample_weight)

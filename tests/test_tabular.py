@@ -126,6 +126,9 @@ def test_a_frequent_value_leaves_knots_to_the_others():
     amounts = np.concatenate([np.zeros(92), np.arange(1.0, 9.0)])
     (knots,) = Ramps().fit(amounts[:, None]).knots_
     assert_array_equal(knots, [0, 1, 2, 3, 4, 5, 6, 8])  # sevenths of eight steps, rounded down; the least and largest
+    crowded = np.concatenate([np.full(1000, 33.0), np.arange(72.0)])
+    (knots,) = Ramps().fit(crowded[:, None]).knots_
+    assert_array_equal(knots, [0, 10, 20, 30, 33, 40, 50, 60, 71])  # 33 is most quantiles of the rows
 
 
 @pytest.mark.parametrize(("n_columns", "n_ramps"), [(16, 7), (17, 4)])

@@ -14,6 +14,7 @@ from sklearn.utils.class_weight import compute_sample_weight
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from bpnet import Layer, MLPClassifier, MLPRegressor, TabularMLPClassifier, TabularMLPRegressor
+from bpnet.tabular._base import FEW_ROWS
 from bpnet.tabular.columns import MAX_CATEGORIES, make_preprocessor, split_columns
 from bpnet.tabular.folds import deal
 from bpnet.tabular.ramps import Ramps
@@ -36,7 +37,7 @@ def views(model, X):
     """What each net reads."""
     inside = model.preprocessor_.transform(X).astype(np.float32)
     ramps = model.ramps_.transform(inside)
-    return [ramps if k % 2 else inside for k in range(len(model.estimators_))]
+    return [ramps if ramped else inside for ramped in model.ramped_]
 
 
 @pytest.fixture
@@ -80,7 +81,7 @@ def test_means_are_the_mean_of_the_nets_in_the_units_of_the_target():
 
 
 def test_no_prediction_leaves_the_range_of_the_targets():
-    model = TabularMLPRegressor(**QUICK | {"max_iter": 30}).fit(X, TARGET)
+    model = TabularMLPRegressor(**QUICK | {"max_iter": 30, "hidden_layer_sizes": (32, 32)}).fit(X, TARGET)
     far = model.predict(100 * X)
     assert far.min() >= TARGET.min()
     assert far.max() <= TARGET.max()
@@ -89,7 +90,7 @@ def test_no_prediction_leaves_the_range_of_the_targets():
 
 def test_several_targets_have_a_column_each():
     Y = np.column_stack([TARGET, -1000 * TARGET + X[:, 2]])
-    model = TabularMLPRegressor(**QUICK | {"max_iter": 40, "learning_rate_init": 0.05}).fit(X, Y)
+    model = TabularMLPRegressor(**QUICK | {"max_iter": 60, "learning_rate_init": 0.05}).fit(X, Y)
     assert model.predict(X).shape == (N, 2)
     assert model.score(X, Y) > 0.8
     with pytest.warns(DataConversionWarning):
@@ -101,10 +102,10 @@ def test_several_targets_have_a_column_each():
 
 def test_every_piecewise_linear_function_is_linear_in_the_ramps():
     rng = np.random.default_rng(5)
-    x = rng.normal(size=(41, 1))  # quarters of 40 steps end at rows
+    x = rng.normal(size=(41, 1))
     ramps = Ramps().fit(x)
     (knots,) = ramps.knots_
-    assert_allclose(knots, np.quantile(x, [0, 0.25, 0.5, 0.75, 1]))
+    assert_array_equal(knots, np.sort(x, axis=0)[[0, 5, 11, 17, 22, 28, 34, 40], 0])  # sevenths of 40, rounded down
     values = rng.normal(size=len(knots))
     new = rng.normal(size=(60, 1)) * 3  # also beyond the knots, where the function is constant
     found = ramps.transform(new)
@@ -112,21 +113,54 @@ def test_every_piecewise_linear_function_is_linear_in_the_ramps():
     assert_allclose(values[0] + found[:, 1:] @ np.diff(values), np.interp(new[:, 0], knots, values), atol=1e-14)
 
 
-def test_equal_quantiles_count_once_and_two_values_have_no_ramps():
-    counts = np.repeat([0.0, 1.0, 4.0], [70, 10, 20])  # quantiles 0, 0, 0, 1, 4
+def test_two_values_have_no_ramps():
     flags, constant = np.repeat([0.0, 1.0], 50), np.zeros(100)
-    found = Ramps().fit_transform(np.column_stack([flags, counts, constant]).astype(np.float32))
+    table = np.column_stack([flags, constant]).astype(np.float32)
+    assert_array_equal(Ramps().fit_transform(table), table)
+
+
+def test_a_frequent_value_leaves_knots_to_the_others():
+    counts = np.repeat([0.0, 1.0, 4.0], [96, 2, 2])  # of the eight quantiles all but the last are 0
+    found = Ramps().fit_transform(counts[:, None].astype(np.float32))
     assert found.dtype == np.float32
-    assert_array_equal(found.T, [flags, counts, constant, np.minimum(counts, 1), np.maximum(counts - 1, 0) / 3])
-    flags = flags[:, None]
-    assert_array_equal(Ramps().fit_transform(flags), flags)
+    assert_array_equal(found.T, [counts, np.minimum(counts, 1), np.maximum(counts - 1, 0) / 3])
+    amounts = np.concatenate([np.zeros(92), np.arange(1.0, 9.0)])
+    (knots,) = Ramps().fit(amounts[:, None]).knots_
+    assert_array_equal(knots, [0, 1, 2, 3, 4, 5, 6, 8])  # sevenths of eight steps, rounded down; the least and largest
+    crowded = np.concatenate([np.full(1000, 33.0), np.arange(72.0)])
+    (knots,) = Ramps().fit(crowded[:, None]).knots_
+    assert_array_equal(knots, [0, 10, 20, 30, 33, 40, 50, 60, 71])  # 33 is most quantiles of the rows
+
+
+@pytest.mark.parametrize(("n_columns", "n_ramps"), [(16, 7), (17, 4)])
+def test_ramps_are_fewer_where_columns_are_many(n_columns, n_ramps):
+    flags = np.arange(40) % 2  # without ramps, they do not count
+    table = np.column_stack([np.random.default_rng(6).normal(size=(40, n_columns)), flags])
+    assert Ramps().fit_transform(table).shape == (40, n_columns + 1 + n_columns * n_ramps)
 
 
 @both
-def test_every_second_net_reads_ramps(kind, y):
-    model = kind(**QUICK).fit(X, y)
-    assert [net.n_features_in_ for net in model.estimators_] == [4, 20, 4, 20, 4]  # 4 ramps a column
-    assert [net.n_features_in_ for net in kind(1, **QUICK).fit(X, y).estimators_] == [4]
+@pytest.mark.parametrize("n_estimators", [1, 5])
+def test_every_second_net_reads_ramps_and_every_one_where_rows_are_few(kind, y, n_estimators):
+    settings = QUICK | {"max_iter": 1}
+    few = kind(n_estimators, **settings).fit(np.resize(X, (FEW_ROWS, 4)), np.resize(y, FEW_ROWS))
+    assert [net.n_features_in_ for net in few.estimators_] == [32] * n_estimators  # 7 ramps a column
+    many = kind(n_estimators, **settings).fit(np.resize(X, (FEW_ROWS + 1, 4)), np.resize(y, FEW_ROWS + 1))
+    assert [net.n_features_in_ for net in many.estimators_] == [4, 32, 4, 32, 4][:n_estimators]
+    assert_array_equal(many.ramped_, [False, True, False, True, False][:n_estimators])
+    assert len(outputs(many, X)) == N  # each net is given what it was trained on
+
+
+@pytest.mark.parametrize(
+    ("n_classes", "n_rows", "n_hidden"), [(9, 2001, 2), (10, 2001, 3), (10, 2000, 2)], ids=["few", "many", "few rows"]
+)
+def test_many_classes_and_rows_get_a_third_layer(n_classes, n_rows, n_hidden):
+    settings = {"max_iter": 1, "random_state": 0}
+    table, y = np.resize(X, (n_rows, 4)), np.arange(n_rows) % n_classes
+    (net,) = TabularMLPClassifier(1, **settings).fit(table, y).estimators_
+    assert [layer.n_units for layer in net.network_.topology.layers] == [128] * n_hidden + [n_classes]
+    (net,) = TabularMLPClassifier(1, hidden_layer_sizes=[5], **settings).fit(table, y).estimators_
+    assert [layer.n_units for layer in net.network_.topology.layers] == [5, n_classes]
 
 
 # Folds.
@@ -182,7 +216,7 @@ def test_each_net_is_the_best_epoch_on_its_fold(kind, y):
 @both
 def test_a_net_is_the_plain_estimator_trained_on_the_other_folds(kind, y):
     model = kind(**QUICK, dropout=0.1).fit(X, y)
-    inside = ((X - X.mean(axis=0)) / X.std(axis=0)).astype(np.float32)
+    inside = model.ramps_.transform(((X - X.mean(axis=0)) / X.std(axis=0)).astype(np.float32))
     if kind is TabularMLPClassifier:
         plain, codes, activation = MLPClassifier, np.searchsorted(model.classes_, y), "silu"
     else:

@@ -21,6 +21,10 @@ from bpnet.tabular.ramps import Ramps
 #: splits of the training rows no score became worse by it. With 8 that of `satimage` did.
 PATIENCE = 12
 
+#: Up to so many rows every net reads ramps: steps of the training are few there, and a net that is given its bends has
+#: less to find out. Of tables with more rows some lose by it, and all take longer.
+FEW_ROWS = 2000
+
 
 class BaseTabularMLP(BaseEstimator):
     """Base of the presets; parameters and attributes stand in the subclasses."""
@@ -78,10 +82,11 @@ class BaseTabularMLP(BaseEstimator):
         self._check_folds(sample_weight)
         # Drawn here and not by the nets, so that no net depends on when another one is trained.
         seeds = random_state.randint(np.iinfo(np.int32).max, size=self.n_estimators)
+        self.ramped_ = np.arange(self.n_estimators) % 2 == 1 if len(X) > FEW_ROWS else np.ones(self.n_estimators, bool)
         # The core works without the GIL: threads share the rows, processes would copy them.
         self.estimators_ = Parallel(n_jobs=self.n_jobs, prefer="threads")(
             delayed(self._train)(k, int(seed), view, y, sample_weight)
-            for k, (seed, view) in enumerate(zip(seeds, self._views(X, self.n_estimators), strict=True))
+            for k, (seed, view) in enumerate(zip(seeds, self._views(X), strict=True))
         )
         self.n_iter_ = max(net.n_iter_ for net in self.estimators_)
 
@@ -136,7 +141,7 @@ class BaseTabularMLP(BaseEstimator):
         """Net k: its best epoch on fold k."""
         judged = self.folds_ == k
         train, held_out = np.flatnonzero(~judged), np.flatnonzero(judged)
-        sizes = self.hidden_layer_sizes
+        sizes = self._resolve_sizes(len(y))
         sizes = sizes if hasattr(sizes, "__iter__") else [sizes]
         net = self._net_class(
             topology=[Layer(size, self.activation) for size in sizes],
@@ -164,6 +169,9 @@ class BaseTabularMLP(BaseEstimator):
             )
         return net
 
+    def _resolve_sizes(self, n_samples):
+        return self.hidden_layer_sizes
+
     def _resolve_batch_size(self, n_samples):
         """A ninetieth of the rows, as the nearest power of two from 16 to 128.
 
@@ -189,16 +197,16 @@ class BaseTabularMLP(BaseEstimator):
         """X of a prediction as each net reads it."""
         check_is_fitted(self, "estimators_")
         X = np.ascontiguousarray(self.preprocessor_.transform(self._check(X)), np.float32)
-        return self._views(X, len(self.estimators_))
+        return self._views(X)
 
-    def _views(self, X, n_nets):
-        """An array for each net: the prepared columns for nets 0, 2, ..., these and their ramps for 1, 3, ...
+    def _views(self, X):
+        """An array for each net: the prepared columns, or these and their ramps.
 
-        Ramps for all gain more on most tables, cost a percent on some, and take up to 1.4 times as long. Nets that read
-        different things err differently: with two of five, next to nothing is lost anywhere, for a fifth more time.
+        Where rows are many, nets 1, 3, ... read ramps. Nets that read different things err differently: with two of
+        five, next to nothing is lost anywhere, for a fifth more time.
         """
-        views = X, self.ramps_.transform(X) if n_nets > 1 else X
-        return [views[k % 2] for k in range(n_nets)]
+        views = X, self.ramps_.transform(X) if self.ramped_.any() else X
+        return [views[int(ramped)] for ramped in self.ramped_]
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

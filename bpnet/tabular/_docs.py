@@ -2,8 +2,8 @@
 """The parts that the docstrings of the two presets share."""
 
 SUMMARY = """Numeric columns are standardised, categorical ones one-hot encoded, missing values noted and filled in.
-    Every second net reads a piecewise linear encoding of the numbers as well: nets that see different things average
-    better.
+    Every second net reads a piecewise linear encoding of the numbers as well, up to 2000 rows every one: nets that see
+    different things average better, and where rows are few it saves them from finding the bends.
     Each net is trained by Adam with a cosine schedule on all rows but one fold, ends when more than 12 epochs have
     brought no lower loss on that fold, and keeps the parameters of its best epoch there; so no row is lost to
     validation, and no parameter has to be tuned before it works.
@@ -12,8 +12,8 @@ SUMMARY = """Numeric columns are standardised, categorical ones one-hot encoded,
 PARAMETERS = """n_estimators : int, default=5
         Nets. Each is judged on a fold of its own; the folds are `max(n_estimators, 5)`, so that a single net is trained
         on four fifths of the rows.
-    hidden_layer_sizes : int or array-like of int, default=(128, 128)
-        Units of each hidden layer.
+    hidden_layer_sizes : int or array-like of int{or_auto}, default={sizes}
+        {sizes_note}
     activation : str, default={activation!r}
         Of the hidden units; any name that `Layer` knows.
     dropout : float or array-like of float, default={dropout}
@@ -39,12 +39,14 @@ PARAMETERS = """n_estimators : int, default=5
         Print a line for each net that is trained."""
 
 ATTRIBUTES = """estimators_ : list
-        The nets, fitted `{net}`; they read what `preprocessor_` makes of the columns, and nets 1, 3, ... what `ramps_`
-        makes of that.
+        The nets, fitted `{net}`; they read what `preprocessor_` makes of the columns, and those of `ramped_` what
+        `ramps_` makes of that.
     preprocessor_ : ColumnTransformer
         Fitted to all rows.
     ramps_ : transformer
         Adds the piecewise linear encoding to prepared columns: `ramps_.transform(preprocessor_.transform(X))`.
+    ramped_ : ndarray of bool of shape (n_estimators,)
+        Which nets read the ramps: 1, 3, ..., or all where there are at most 2000 rows.
     folds_ : ndarray of shape (n_samples,)
         The fold of each row, in the order of the rows (those of weight 0 left out): net k was judged on fold k. -1 for
         the only row of a class, which every net has learnt from.
@@ -62,12 +64,14 @@ NOTES = """All nets work in float32, predictions are averaged in float64. Sparse
     measurable effect was left out."""
 
 
-def share_docs(activation, dropout, input_dropout):
+def share_docs(sizes, activation, dropout, input_dropout, sizes_note="Units of each hidden layer."):
     """Class decorator: fill the parts into the docstring."""
 
     def fill(cls):
         parameters = PARAMETERS.replace("{activation!r}", repr(activation)).replace("{dropout}", dropout)
-        parameters = parameters.replace("{input_dropout}", input_dropout)
+        parameters = parameters.replace("{input_dropout}", input_dropout).replace("{sizes}", sizes)
+        parameters = parameters.replace("{sizes_note}", sizes_note)
+        parameters = parameters.replace("{or_auto}", " or 'auto'" if "auto" in sizes else "")
         parts = {"SUMMARY": SUMMARY, "PARAMETERS": parameters, "NOTES": NOTES}
         parts["ATTRIBUTES"] = ATTRIBUTES.replace("{net}", cls._net_class.__name__)
         for name, text in parts.items():

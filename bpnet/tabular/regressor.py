@@ -12,7 +12,7 @@ from bpnet.tabular._base import BaseTabularMLP
 from bpnet.tabular._docs import share_docs
 
 
-@share_docs(activation="relu", dropout="0.0", input_dropout="0.0")
+@share_docs(sizes="(128, 128)", activation="relu", dropout="0.0", input_dropout="0.0")
 class TabularMLPRegressor(RegressorMixin, BaseTabularMLP):
     """Regressor for tables as they come: prepared columns, and the average of several nets.
 

@@ -71,12 +71,8 @@ class TabularMLPClassifier(ClassifierMixin, BaseTabularMLP):
     _net_class = MLPClassifier
     _parameter_constraints: dict = {
         **BaseTabularMLP._parameter_constraints,
-        "class_weight": [dict, StrOptions({"balanced"}), None],
-    }
-
-    _parameter_constraints: dict = {
-        **BaseTabularMLP._parameter_constraints,
         "hidden_layer_sizes": [*BaseTabularMLP._parameter_constraints["hidden_layer_sizes"], StrOptions({"auto"})],
+        "class_weight": [dict, StrOptions({"balanced"}), None],
     }
 
     def __init__(

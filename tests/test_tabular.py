@@ -9,6 +9,7 @@ import pytest
 import sklearn
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone
+from sklearn.datasets import make_regression
 from sklearn.exceptions import DataConversionWarning, NotFittedError
 from sklearn.utils.class_weight import compute_sample_weight
 from sklearn.utils.estimator_checks import parametrize_with_checks
@@ -516,3 +517,23 @@ FAILING = {"check_sample_weight_equivalence_on_dense_data": REASON}
 )
 def test_scikit_learns_checks_pass(estimator, check):
     check(estimator)
+
+
+@pytest.mark.parametrize(
+    ("which", "said"),
+    [("X", "expected X of a size"), ("y", "expected y and sample_weight"), ("w", "expected y and sample_weight")],
+)
+def test_numbers_whose_squares_overflow_are_refused(which, said):
+    given = dict(zip("Xyw", (*make_regression(60, 3, random_state=0), np.ones(60)), strict=True))
+    given[which] = given[which] * 1e300
+    with pytest.raises(ValueError, match=said):
+        TabularMLPRegressor().fit(*given.values())
+
+
+def test_numbers_that_no_float_holds_are_refused():
+    X, y = np.array([[10**400, 1]] * 20, object), np.arange(20.0)
+    with pytest.raises(ValueError, match="expected numbers of a size that floats have"):
+        TabularMLPRegressor().fit(X, y)
+    model = TabularMLPRegressor(hidden_layer_sizes=(4,), max_iter=2).fit(np.c_[y], y)
+    with pytest.raises(ValueError, match="expected X of a size that float32 has"):
+        model.predict([[1e300]])

@@ -12,7 +12,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
 from bpnet.layers import Layer
-from bpnet.tabular.columns import is_frame, make_preprocessor, split_columns
+from bpnet.tabular.columns import is_frame, make_preprocessor, overflow_is_a_value_error, split_columns
 from bpnet.tabular.folds import deal
 from bpnet.tabular.ramps import Ramps
 
@@ -72,7 +72,8 @@ class BaseTabularMLP(BaseEstimator):
     def _fit(self, X, y, sample_weight):
         X, y, sample_weight = self._validate(X, y, sample_weight)
         self.preprocessor_ = make_preprocessor(*split_columns(X, self.categorical_features))
-        with np.errstate(invalid="ignore"):  # the mean of a column without any number
+        in_range = overflow_is_a_value_error("X of a size that can be squared")
+        with in_range, np.errstate(invalid="ignore"):  # the mean of a column without any number
             X = np.ascontiguousarray(self.preprocessor_.fit_transform(X), np.float32)
         self.ramps_ = Ramps().fit(X)
         y, classes = self._encode(y, sample_weight)
@@ -131,7 +132,8 @@ class BaseTabularMLP(BaseEstimator):
             checks = {"dtype": None if declared else (np.float64, np.float32), "ensure_all_finite": "allow-nan"}
             if fitting:
                 checks["multi_output"] = True  # what y has to be beyond that the estimators know
-        checked = validate_data(self, X, **fitting, reset=bool(fitting), **checks)
+        with overflow_is_a_value_error("numbers of a size that floats have"):
+            checked = validate_data(self, X, **fitting, reset=bool(fitting), **checks)
         X = checked[0] if fitting else checked
         if is_frame(X):
             _refuse_empty(X)
@@ -196,8 +198,9 @@ class BaseTabularMLP(BaseEstimator):
     def _prepare(self, X):
         """X of a prediction as each net reads it."""
         check_is_fitted(self, "estimators_")
-        X = np.ascontiguousarray(self.preprocessor_.transform(self._check(X)), np.float32)
-        return self._views(X)
+        X = self._check(X)
+        with overflow_is_a_value_error("X of a size that float32 has once it is standardised"):
+            return self._views(np.ascontiguousarray(self.preprocessor_.transform(X), np.float32))
 
     def _views(self, X):
         """An array for each net: the prepared columns, or these and their ramps.

@@ -10,6 +10,7 @@ from sklearn.utils.validation import column_or_1d
 from bpnet.estimators.regressor import MLPRegressor
 from bpnet.tabular._base import BaseTabularMLP
 from bpnet.tabular._docs import share_docs
+from bpnet.tabular.columns import overflow_is_a_value_error
 
 
 @share_docs(sizes="(128, 128)", activation="relu", dropout="0.0", input_dropout="0.0")
@@ -111,7 +112,9 @@ class TabularMLPRegressor(RegressorMixin, BaseTabularMLP):
 
     def _encode(self, y, sample_weight):
         """Standardised targets; folds are dealt without a look at them."""
-        self.target_scaler_ = StandardScaler().set_output(transform="default").fit(y, sample_weight=sample_weight)
+        scaler = StandardScaler().set_output(transform="default")
+        with overflow_is_a_value_error("y and sample_weight of a size that can be squared"):
+            self.target_scaler_ = scaler.fit(y, sample_weight=sample_weight)
         self.target_range_ = np.array([y.min(axis=0), y.max(axis=0)])
         y = self.target_scaler_.transform(y).astype(np.float32)
         return y[:, 0] if y.shape[1] == 1 else y, None

@@ -7,6 +7,7 @@ from hypothesis import HealthCheck, settings
 from problems import CATALOGUE, GRAPHS, make
 from sklearn.datasets import load_iris
 from sklearn.preprocessing import scale
+from tables import N, X
 
 settings.register_profile(
     "bpnet",
@@ -58,3 +59,21 @@ def wave(rng):
     """Data of a function that is not linear, with two targets."""
     X = rng.normal(size=(50, 2))
     return X, np.column_stack([np.sin(X[:, 0]), X.prod(axis=1)]) + 0.2 * rng.normal(size=(50, 2))
+
+
+@pytest.fixture
+def frame():
+    """A table with all kinds of columns, each with something missing."""
+    pd = pytest.importorskip("pandas")
+    rng = np.random.default_rng(1)
+    table = pd.DataFrame(
+        {
+            "age": np.where(np.arange(N) % 7 == 0, np.nan, X[:, 0]),
+            "town": pd.Series(rng.choice(["Oslo", "Rome", "Bern"], N)).where(np.arange(N) % 11 != 0),
+            "rank": pd.Categorical(rng.choice(["a", "b"], N)),
+            "member": rng.random(N) > 0.5,
+            "visits": pd.array([None, *rng.integers(0, 9, N - 1)], dtype="Int64"),
+            "mood": pd.array([None, *(rng.random(N - 1) > 0.5)], dtype="boolean"),
+        }
+    )
+    return table.set_index(np.arange(N)[::-1])  # rows are counted by place, not by label

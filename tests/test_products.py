@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
-from bpnet import Network, Topology
+from bpnet import Layer, Network, Topology
 
 # Around the widths of vectors and tiles (2 to 16, and three vectors: 6 to 48), at one, at the rows from which panels
 # are made (64), at their depth (128), and beyond what our kernels take on at the lower levels.
@@ -47,3 +47,20 @@ def test_products_of_every_size_are_those_of_numpy(dtype):
         assert_allclose(outputs, expected_outputs, rtol=0, atol=tolerance * scale, err_msg=str(shape))
         scale = np.abs(expected_gradient).max() + 1
         assert_allclose(gradient, expected_gradient, rtol=0, atol=tolerance * scale, err_msg=str(shape))
+
+
+@pytest.mark.parametrize("n", [7, 8, 15, 16, 17, 24, 25, 48, 49])
+@pytest.mark.parametrize(("n_low", "n_high"), [(100, 50), (129, 128), (200, 129), (257, 300), (60, 300)])
+def test_few_rows_that_meet_transposed_weights_are_those_of_numpy(n, n_low, n_high, dtype):
+    """Error signals that W' brings down, to units that have had some from elsewhere and to units that have not."""
+    layers = [Layer(n_low, "identity", name="low"), Layer(n_low, "identity", name="apart", sources="input")]
+    layers += [Layer(n_high, "identity", name="high", sources=("low", "apart"))]
+    layers += [Layer(2, "identity", sources=("high", "low"))]
+    net = Network(Topology(3, layers), dtype=dtype, random_state=0)
+    rng = np.random.default_rng(n)
+    X, y = rng.normal(size=(n, 3)).astype(dtype), rng.normal(size=(n, 2)).astype(dtype)
+    low, apart, high, out = np.split(net.deltas(X, y).astype(float), np.cumsum([n_low, n_low, n_high]), axis=1)
+    into_high, into_out = (np.asarray(W, float) for W in net.coefs[2:])
+    brought = high @ into_high.T
+    for found, expected in (low, brought[:, :n_low] + out @ into_out[n_high:].T), (apart, brought[:, n_low:]):
+        assert_allclose(found, expected, rtol=0, atol=100 * np.finfo(dtype).eps * np.abs(expected).max())

@@ -17,6 +17,7 @@ pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceW
 
 X, Y, LABELS = scale(load_iris().data), load_iris().data[:, 3], load_iris().target
 ONES = np.ones(150)
+MIXED = np.array([None, "a", "b"], object)[LABELS]
 QUICK = {"hidden_layer_sizes": (3,), "max_iter": 3, "random_state": 0}
 DIVERGING = {"solver": "sgd", "learning_rate_init": 1e308, "max_iter": 50}
 
@@ -94,6 +95,19 @@ REFUSED = {  # what is wrong: the words, and the call
     "wrong columns in a part": ("X has 2 features", lambda: regress().partial_fit(X[:, :2], Y)),
     "nothing to predict": ("0 sample", lambda: regress().predict(X[:0])),
     "nan to predict": ("Input X contains NaN", lambda: classify().predict_proba(X * np.nan)),
+    "labels of two kinds": ("all numbers or all strings", lambda: classify(y=MIXED)),
+    "labels of two kinds after a fit": (
+        "all numbers or all strings",
+        lambda: classify(warm_start=True).fit(X, MIXED),
+    ),
+    "labels of two kinds in the validation set": (
+        "In the validation set.*all numbers or all strings",
+        lambda: MLPClassifier(**QUICK).fit(X, MIXED.astype(str), X_val=X, y_val=MIXED),
+    ),
+    "classes of two kinds": (
+        "all numbers or all strings",
+        lambda: MLPClassifier(**QUICK).partial_fit(X, MIXED.astype(str), classes=["a", None]),
+    ),
     "continuous labels": ("Unknown label type", lambda: classify(y=Y * np.pi)),
     "several classes per row": ("Multioutput target data is not supported", lambda: classify(y=np.c_[LABELS, LABELS])),
     "unknown class": (r"classes not in `self.classes_`", lambda: classify().partial_fit(X, LABELS + 1)),

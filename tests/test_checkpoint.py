@@ -166,10 +166,11 @@ def test_other_data_are_refused(tmp_path):
         resume(tmp_path / "file").fit(X, LABELS, X_val=X, y_val=LABELS)
 
 
-def test_lbfgs_and_partial_fit_have_no_checkpoints(tmp_path):
-    for fit in (MLPRegressor(**QUICK, solver="lbfgs").fit, MLPRegressor(**QUICK).partial_fit):
+def test_full_batch_solvers_and_partial_fit_have_no_checkpoints(tmp_path):
+    fits = [MLPRegressor(**QUICK, solver=solver).fit for solver in ("lbfgs", "scg")]
+    for fit in (*fits, MLPRegressor(**QUICK).partial_fit):
         fit.__self__.set_params(callbacks=[Checkpoint(tmp_path / "file")])
-        with pytest.raises(ValueError, match="lbfgs and partial_fit have no checkpoints"):
+        with pytest.raises(ValueError, match="'rprop': other solvers and partial_fit have no checkpoints"):
             fit(X, LABELS)
     crashed(MLPRegressor(**QUICK), tmp_path / "file", 2, X, LABELS)
     for fit in (resume(tmp_path / "file").set_params(solver="lbfgs").fit, resume(tmp_path / "file").partial_fit):

@@ -218,6 +218,13 @@ def test_integers_beyond_floats_are_value_errors():
             est.fit(rows, Y)
 
 
+def test_labels_that_cannot_be_sorted_are_value_errors():
+    labels = np.array([None, "a"] * (len(X) // 2), object)
+    for est, error in zip(both("MLPClassifier"), (TypeError, ValueError)):
+        with pytest.raises(error, match="'<' not supported between"):
+            est.fit(X[: len(labels)], labels)
+
+
 def test_fractional_units_are_named():
     a, b = both("MLPRegressor", hidden_layer_sizes=(2.5,))
     with pytest.raises(TypeError, match="cannot be interpreted as an integer"):

@@ -208,7 +208,7 @@ def test_several_fits_by_list_dict_search_and_folds(plt, iris):
 
 
 def test_what_has_no_curve_is_refused(iris):
-    with pytest.raises(ValueError, match="which have loss_curve_, got StandardScaler without"):
+    with pytest.raises(ValueError, match="with a loss_curve_, got StandardScaler without"):
         LossCurveDisplay.from_estimator(StandardScaler())
     with pytest.raises(ValueError, match="got MLPClassifier without"):
         LossCurveDisplay.from_estimator([MLPClassifier()])

@@ -11,7 +11,7 @@ import sklearn
 ROOT = Path(__file__).parents[1]
 PAGES = sorted(path for path in ROOT.joinpath("docs/guide").glob("*.md") if path.name != "README.md")
 EXTRAS = {
-    "callbacks": ["sklearn.callback", "pandas"],
+    "callbacks": ["sklearn.callback", "pandas", "rich"],
     "deployment": ["skl2onnx", "skops"],
     "looking_inside": ["matplotlib"],
     "tabular": ["pandas"],

@@ -70,6 +70,12 @@ def test_dates_unknown_names_and_mixed_columns_are_named(frame):
         model.predict(frame[:0])
 
 
+def test_labels_that_cannot_be_sorted_are_refused():
+    labels = np.resize(np.array(["a", 1.5], object), len(X))
+    with pytest.raises(ValueError, match="all numbers or all strings"):
+        TabularMLPClassifier(**QUICK).fit(X, labels)
+
+
 def test_prediction_needs_a_fit():
     with pytest.raises(NotFittedError):
         TabularMLPRegressor().predict(X)

@@ -13,7 +13,7 @@ HEAD = b"bpnet checkpoint 1\n"
 
 
 class Checkpoint:
-    """Callback that saves a training, of any solver but 'lbfgs'; `resume` takes it up again.
+    """Callback that saves a training by 'sgd', 'adam', 'rmsprop' or 'rprop'; `resume` takes it up again.
 
     Saved are the estimator's parameters but for `callbacks`, the network's, the optimizer's memory, the state of the
     random numbers, the order of the rows, the curves and the best parameters so far. The file is replaced in one step:
@@ -55,7 +55,9 @@ class Checkpoint:
     def __call__(self, record):
         """Save, if it is time to."""
         if record._standing is None:
-            raise ValueError("expected fit with another solver than 'lbfgs': lbfgs and partial_fit have no checkpoints")
+            raise ValueError(
+                "expected fit by 'sgd', 'adam', 'rmsprop' or 'rprop': other solvers and partial_fit have no checkpoints"
+            )
         if record.epoch % self.every:
             return
         draft, standing = record._standing()

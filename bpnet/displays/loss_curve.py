@@ -80,10 +80,7 @@ class LossCurveDisplay:
         models = [innermost(model) for model in models]
         for model in models:
             if getattr(model, "loss_curve_", None) is None:
-                raise ValueError(
-                    f"expected estimators fitted by mini-batches, which have loss_curve_, got {type(model).__name__} "
-                    "without"
-                )
+                raise ValueError(f"expected fitted estimators with a loss_curve_, got {type(model).__name__} without")
         if name is None:
             types = [type(model).__name__ for model in models]
             name = list(estimator) if is_dict else [f"{kind} {k}" for k, kind in enumerate(types)]

@@ -36,6 +36,15 @@ def check_weights(sample_weight, X, dtype):
 
 
 @contextmanager
+def labels_of_one_kind():
+    """For labels that have no order, as None and strings, scikit-learn lets numpy's TypeError through."""
+    try:
+        yield
+    except TypeError as error:
+        raise ValueError(f"expected labels that are all numbers or all strings: {error}") from None
+
+
+@contextmanager
 def _too_large_is_a_value_error():
     """For integers beyond all floats, which arrays of objects may hold, scikit-learn lets an OverflowError through."""
     try:

@@ -14,6 +14,7 @@ from sklearn.utils.validation import column_or_1d
 
 from bpnet._core.activations import apply
 from bpnet.estimators._base import BaseMLP
+from bpnet.estimators._checks import labels_of_one_kind
 from bpnet.estimators._class_weight import class_factors, weigh
 from bpnet.estimators._docs import CLASS_WEIGHT, share_docs
 from bpnet.estimators._split import stratified_split
@@ -264,9 +265,10 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
     def _fit(
         self, X, y, sample_weight, incremental, given=(None, None, None), start=(None, None), tasks=None, classes=None
     ):
-        if incremental and _check_partial_fit_first_call(self, classes):
-            self._label_binarizer = LabelBinarizer()
-            self._label_binarizer.fit(y if type_of_target(y).startswith("multilabel") else classes)
+        with labels_of_one_kind():
+            if incremental and _check_partial_fit_first_call(self, classes):
+                self._label_binarizer = LabelBinarizer()
+                self._label_binarizer.fit(y if type_of_target(y).startswith("multilabel") else classes)
         super()._fit(X, y, sample_weight, incremental, given, start, tasks)
         del self._class_factors
 
@@ -286,6 +288,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
         factors = self._class_factors
         return sample_weight if factors is None else weigh(y, factors, sample_weight)
 
+    @labels_of_one_kind()
     def _encode(self, y, dtype, goes_on, incremental):
         """Class numbers as int32; or for several labels a matrix of zeros and ones of the type of X."""
         if y.ndim == 2 and y.shape[1] == 1:
@@ -297,6 +300,7 @@ class MLPClassifier(ClassifierMixin, BaseMLP):
             self._check_classes(y)
         return self._number(y, dtype)
 
+    @labels_of_one_kind()
     def _encode_validation(self, y, dtype):
         y = column_or_1d(y, warn=True) if y.ndim == 2 and y.shape[1] == 1 else y
         if type_of_target(y).startswith("multilabel") != self._multilabel:

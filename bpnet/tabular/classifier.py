@@ -8,6 +8,7 @@ from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 from sklearn.utils.validation import column_or_1d
 
+from bpnet.estimators._checks import labels_of_one_kind
 from bpnet.estimators._class_weight import class_factors, weigh
 from bpnet.estimators.classifier import MLPClassifier
 from bpnet.tabular._base import FEW_ROWS, BaseTabularMLP
@@ -158,6 +159,7 @@ class TabularMLPClassifier(ClassifierMixin, BaseTabularMLP):
             return self.hidden_layer_sizes
         return [128] * (3 if len(self.classes_) >= MANY_CLASSES and n_samples > FEW_ROWS else 2)
 
+    @labels_of_one_kind()
     def _check_y(self, y):
         if type_of_target(y, input_name="y", raise_unknown=True).startswith("multilabel"):
             raise ValueError(

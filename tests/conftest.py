@@ -43,6 +43,12 @@ def graph(request):
 
 
 @pytest.fixture
+def net():
+    """A chain of complete layers."""
+    return make("chain").net()
+
+
+@pytest.fixture
 def iris():
     return scale(load_iris().data), load_iris().target
 

@@ -9,68 +9,57 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 from numpy.testing import assert_allclose, assert_array_equal
-from problems import GRAPHS, assert_near, make
+from problems import assert_near, make
 
 from bpnet import Layer, Network, Topology
-
-
-@pytest.fixture(params=GRAPHS)
-def problem(request):
-    return make(request.param, weighted=True)
-
-
-@pytest.fixture
-def net():
-    return make("chain").net()
-
 
 # Shapes and types
 
 
-def test_results_have_their_shapes_and_the_type_of_the_network(problem, dtype):
-    net, topology = problem.net(dtype), problem.topology
+def test_results_have_their_shapes_and_the_type_of_the_network(graph, dtype):
+    net, topology = graph.net(dtype), graph.topology
     results = {
-        "predict": (net.predict(problem.X), (7, topology.n_outputs)),
-        "predict_raw": (net.predict_raw(problem.X), (7, topology.n_outputs)),
-        "gradient": (net.gradient(problem.X, problem.y, problem.s), (topology.n_parameters,)),
-        "deltas": (net.deltas(problem.X, problem.y, problem.s), (7, len(topology.units))),
-        "signals": (net.signals(problem.X)[0], (7, len(topology.units))),
-        "slopes": (net.signals(problem.X)[1], (7, len(topology.units))),
+        "predict": (net.predict(graph.X), (7, topology.n_outputs)),
+        "predict_raw": (net.predict_raw(graph.X), (7, topology.n_outputs)),
+        "gradient": (net.gradient(graph.X, graph.y, graph.s), (topology.n_parameters,)),
+        "deltas": (net.deltas(graph.X, graph.y, graph.s), (7, len(topology.units))),
+        "signals": (net.signals(graph.X)[0], (7, len(topology.units))),
+        "slopes": (net.signals(graph.X)[1], (7, len(topology.units))),
         "parameters": (net.parameters, (topology.n_parameters,)),
     }
     assert {name: (array.shape, array.dtype) for name, (array, _) in results.items()} == {
         name: (shape, dtype) for name, (_, shape) in results.items()
     }
-    assert type(net.loss(problem.X, problem.y)) is float
+    assert type(net.loss(graph.X, graph.y)) is float
 
 
-def test_one_row_is_a_row_of_many(problem):
-    net = problem.net()
+def test_one_row_is_a_row_of_many(graph):
+    net = graph.net()
     for k in range(7):
         row = slice(k, k + 1)
-        assert_near(net.predict(problem.X[row]), net.predict(problem.X)[row], 1e-14)
-        assert_near(net.deltas(problem.X[row], problem.y[row]), net.deltas(problem.X, problem.y)[row], 1e-13)
+        assert_near(net.predict(graph.X[row]), net.predict(graph.X)[row], 1e-14)
+        assert_near(net.deltas(graph.X[row], graph.y[row]), net.deltas(graph.X, graph.y)[row], 1e-13)
 
 
-def test_no_rows_give_no_outputs_and_no_loss(problem, dtype):
-    net, X, y = problem.net(dtype), problem.X[:0], problem.y[:0]
+def test_no_rows_give_no_outputs_and_no_loss(graph, dtype):
+    net, X, y = graph.net(dtype), graph.X[:0], graph.y[:0]
     for empty in (X, sp.csr_array(X)):
-        assert net.predict(empty).shape == (0, problem.topology.n_outputs)
-        assert net.deltas(empty, y).shape == net.signals(empty)[0].shape == (0, len(problem.topology.units))
+        assert net.predict(empty).shape == (0, graph.topology.n_outputs)
+        assert net.deltas(empty, y).shape == net.signals(empty)[0].shape == (0, len(graph.topology.units))
         assert net.loss(empty, y, np.ones(0)) == 0
-        assert_array_equal(net.gradient(empty, y), np.zeros(len(problem.w)))
+        assert_array_equal(net.gradient(empty, y), np.zeros(len(graph.w)))
 
 
-def test_value_and_gradient_are_loss_and_gradient(problem):
-    net = problem.net()
-    value, gradient = net.value_and_gradient(problem.X, problem.y, problem.s)
-    assert value == net.loss(problem.X, problem.y, problem.s)
-    assert_array_equal(gradient, net.gradient(problem.X, problem.y, problem.s))
+def test_value_and_gradient_are_loss_and_gradient(graph):
+    net = graph.net()
+    value, gradient = net.value_and_gradient(graph.X, graph.y, graph.s)
+    assert value == net.loss(graph.X, graph.y, graph.s)
+    assert_array_equal(gradient, net.gradient(graph.X, graph.y, graph.s))
 
 
 def test_targets_of_one_output_may_be_a_vector():
-    problem = make("single units")
-    assert problem.net().loss(problem.X, problem.y.ravel()) == problem.net().loss(problem.X, problem.y)
+    graph = make("single units")
+    assert graph.net().loss(graph.X, graph.y.ravel()) == graph.net().loss(graph.X, graph.y)
 
 
 def test_repr_says_what_the_network_is(net):
@@ -121,17 +110,17 @@ def test_numbers_mean_the_same_in_every_form(form, dtype, rng):
 
 @pytest.mark.parametrize("sparse", [False, True], ids=["dense", "sparse"])
 def test_no_argument_is_modified(sparse, dtype):
-    problem = make("all upstream", weighted=True)
-    X = sp.csr_array(problem.X) if sparse else problem.X.astype(dtype)
-    arguments = X, problem.y.astype(dtype), problem.s.astype(dtype)
+    graph = make("all upstream", weighted=True)
+    X = sp.csr_array(graph.X) if sparse else graph.X.astype(dtype)
+    arguments = X, graph.y.astype(dtype), graph.s.astype(dtype)
     before = copy.deepcopy(arguments)
-    net = problem.net(dtype)
+    net = graph.net(dtype)
     net.predict(X), net.deltas(*arguments), net.value_and_gradient(*arguments)
     for argument, old in zip(arguments, before):
         assert_array_equal(
             argument.toarray() if sp.issparse(argument) else argument, old.toarray() if sp.issparse(old) else old
         )
-    assert_array_equal(net.parameters, problem.w.astype(dtype))
+    assert_array_equal(net.parameters, graph.w.astype(dtype))
 
 
 def test_results_are_new_arrays(net):
@@ -142,11 +131,11 @@ def test_results_are_new_arrays(net):
 
 
 def test_threads_predict_the_same_bits(rng):
-    problem = make("wide", "gelu", "multinomial", n_samples=3000)
-    net = problem.net()
-    outputs, gradient = net.predict(problem.X), net.gradient(problem.X, problem.y)
+    graph = make("wide", "gelu", "multinomial", n_samples=3000)
+    net = graph.net()
+    outputs, gradient = net.predict(graph.X), net.gradient(graph.X, graph.y)
     with ThreadPoolExecutor(4) as pool:
-        for result in pool.map(lambda _: (net.predict(problem.X), net.gradient(problem.X, problem.y)), range(12)):
+        for result in pool.map(lambda _: (net.predict(graph.X), net.gradient(graph.X, graph.y)), range(12)):
             assert_array_equal(result[0], outputs)
             assert_array_equal(result[1], gradient)
 

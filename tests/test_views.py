@@ -9,19 +9,9 @@ import joblib
 import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
-from problems import GRAPHS, make
+from problems import make
 
 from bpnet import Network
-
-
-@pytest.fixture(params=GRAPHS)
-def problem(request):
-    return make(request.param, weighted=True)
-
-
-@pytest.fixture
-def net():
-    return make("chain").net()
 
 
 def _through_joblib(net):
@@ -38,26 +28,26 @@ COPIES = {
 }
 
 
-def test_from_parameters_shares_its_vector(problem, dtype):
-    w = problem.w.astype(dtype)
-    net = Network.from_parameters(problem.topology, w, problem.loss_name)
+def test_from_parameters_shares_its_vector(graph, dtype):
+    w = graph.w.astype(dtype)
+    net = Network.from_parameters(graph.topology, w, graph.loss_name)
     assert net.parameters is w and net.dtype == dtype
-    before = net.predict(problem.X)
+    before = net.predict(graph.X)
     w *= 2
-    assert (net.predict(problem.X) != before).any()
+    assert (net.predict(graph.X) != before).any()
 
 
-def test_assigning_parameters_writes_into_the_vector(problem):
-    net = problem.net()
+def test_assigning_parameters_writes_into_the_vector(graph):
+    net = graph.net()
     vector = net.parameters
-    net.parameters = 2 * problem.w
+    net.parameters = 2 * graph.w
     assert net.parameters is vector
-    assert_array_equal(vector, 2 * problem.w)
+    assert_array_equal(vector, 2 * graph.w)
 
 
-def test_coefs_and_intercepts_are_the_vector_layer_by_layer(problem):
-    net, topology, place = problem.net(), problem.topology, 0
-    labels, units = {"input": [problem.label(("input", i)) for i in range(problem.n_inputs)]}, iter(topology.units)
+def test_coefs_and_intercepts_are_the_vector_layer_by_layer(graph):
+    net, topology, place = graph.net(), graph.topology, 0
+    labels, units = {"input": [graph.label(("input", i)) for i in range(graph.n_inputs)]}, iter(topology.units)
     for layer, coefs, intercepts in zip(topology.layers, net.coefs, net.intercepts, strict=True):
         labels[layer.name] = [next(units) for _ in range(layer.n_units)]
         rows = [label for source in layer.sources for label in labels[source]]
@@ -85,8 +75,8 @@ def test_writing_into_a_view_changes_the_network(net):
 
 
 @pytest.mark.parametrize("name", ["coefs", "intercepts"])
-def test_assigning_an_item_or_a_slice_changes_the_network(problem, name):
-    net, other = problem.net(), problem.net(w=problem.w + 1)
+def test_assigning_an_item_or_a_slice_changes_the_network(graph, name):
+    net, other = graph.net(), graph.net(w=graph.w + 1)
     views, new = getattr(net, name), getattr(other, name)
     views[-1] = new[-1].tolist()
     assert_array_equal(getattr(net, name)[-1], new[-1])
@@ -94,7 +84,7 @@ def test_assigning_an_item_or_a_slice_changes_the_network(problem, name):
     for actual, expected in zip(getattr(net, name), new):
         assert_array_equal(actual, expected)
     part = "weight" if name == "coefs" else "bias"
-    changed = np.flatnonzero(net.parameters != problem.w)
+    changed = np.flatnonzero(net.parameters != graph.w)
     weights = np.concatenate([np.arange(a, b) for a, b in net.topology.plan.weight_ranges])
     assert np.isin(changed, weights).all() if part == "weight" else not np.isin(changed, weights).any()
 
@@ -114,22 +104,22 @@ def test_slice_of_another_length_is_refused(net):
 
 
 def test_masked_layer_gives_a_read_only_copy_that_may_be_assigned():
-    problem = make("masked")
-    net, mask = problem.net(), problem.layers[0]["mask"]["input"]
+    graph = make("masked")
+    net, mask = graph.net(), graph.layers[0]["mask"]["input"]
     with pytest.raises(ValueError, match="read-only"):
         net.coefs[0][0, 0] = 1
     assert not net.coefs[0][~mask].any() and not np.shares_memory(net.coefs[0], net.parameters)
     net.coefs[0] = np.arange(20.0).reshape(4, 5)
     assert_array_equal(net.coefs[0], np.arange(20.0).reshape(4, 5) * mask)
     start, stop = net.topology.plan.weight_ranges[0]
-    assert_array_equal(np.delete(net.parameters, np.s_[start:stop]), np.delete(problem.w, np.s_[start:stop]))
+    assert_array_equal(np.delete(net.parameters, np.s_[start:stop]), np.delete(graph.w, np.s_[start:stop]))
 
 
 @pytest.mark.parametrize("duplicate", COPIES.values(), ids=COPIES.keys())
-def test_copy_predicts_the_same_bits_and_keeps_its_views_alive(problem, duplicate, dtype):
-    net = problem.net(dtype)
+def test_copy_predicts_the_same_bits_and_keeps_its_views_alive(graph, duplicate, dtype):
+    net = graph.net(dtype)
     twin = duplicate(net)
-    assert_array_equal(twin.predict(problem.X), net.predict(problem.X))
+    assert_array_equal(twin.predict(graph.X), net.predict(graph.X))
     assert (twin.topology, twin.loss_name, twin.dtype) == (net.topology, net.loss_name, net.dtype)
     assert not np.shares_memory(twin.parameters, net.parameters)
     assert np.shares_memory(twin.coefs[-1], twin.parameters) or not twin.coefs[-1].flags.writeable

@@ -44,9 +44,9 @@ class Objective:
     def penalty(self, w):
         """alpha / 2 |w|^2 / sum_n s_n."""
         ranges = self.network.topology.plan.weight_ranges if self.alpha else ()
-        return (
-            0.5 * self.alpha / self.total_weight * sum(float(w[start:stop] @ w[start:stop]) for start, stop in ranges)
-        )
+        with np.errstate(over="ignore"):  # infinite then, which optimizers know how to take
+            squares = sum(float(w[start:stop] @ w[start:stop]) for start, stop in ranges)
+        return 0.5 * self.alpha / self.total_weight * squares
 
     def product(self, w, v):
         """Hessian at w times v, exact, with the penalty's part; for about two gradients."""

@@ -187,6 +187,23 @@ def test_restarts_do_not_depend_on_the_number_of_workers(solver):
         assert_array_equal(est.network_.parameters, fits[0].network_.parameters)
 
 
+@pytest.mark.parametrize("solver", [*SOLVERS, "lbfgs", "sgd"])
+def test_a_start_that_diverges_is_the_worst_and_an_error_where_all_do(solver):
+    scales = iter([1e200, 1, 1e200])
+
+    def start(topology, random_state):
+        return next(scales) * random_state.normal(size=topology.n_parameters)
+
+    settings = {"activation": "relu", "max_iter": 5, "n_restarts": 3, "initializer": start}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        est = regressor(solver, **settings).fit(X, Y)
+    assert est.restart_losses_ == [np.inf, est.loss_, np.inf] and np.isfinite(est.network_.parameters).all()
+    scales = iter([1e200] * 3)
+    with pytest.raises(ValueError, match="non-finite parameter|size that can be squared"):
+        regressor(solver, **settings).fit(X, Y)
+
+
 def test_one_warning_tells_of_the_start_that_is_kept():
     with pytest.warns(ConvergenceWarning) as record:
         regressor("lm", max_iter=2, n_restarts=3).fit(X, Y)

@@ -138,7 +138,7 @@ ATTRIBUTES = """coefs_, intercepts_ : list of ndarray
     n_evaluations_ : int
         Values of the loss with their gradients that a solver which sees all rows at once has computed.
     restart_losses_ : list of float
-        With `n_restarts` above 1, `loss_` of each start.
+        With `n_restarts` above 1, `loss_` of each start; infinity where the training diverged.
     t_ : int
         Samples seen in training.
     n_layers_, n_outputs_ : int

@@ -8,6 +8,7 @@ from joblib import effective_n_jobs
 from sklearn.utils import check_random_state
 from sklearn.utils.parallel import Parallel, delayed
 
+from bpnet._diverged import DivergedError
 from bpnet._threads import one_blas_thread
 from bpnet.estimators._options import set_start
 from bpnet.estimators._solve import fit
@@ -18,11 +19,12 @@ def fit_starts(estimator, job, start):
     """Fit the estimator from `n_restarts` starts; `Outcome` of the best, whose attributes it gets.
 
     The first start is that of a fit with `n_restarts=1`. Seeds are drawn for the others before any training, so neither
-    the number of workers nor their order matters.
+    the number of workers nor their order matters. A start from which the training diverges has the loss infinity; the
+    error is raised where all do.
     """
     random_state, n_more = job.random_state(estimator), estimator.n_restarts - 1
     if not n_more:
-        return _train(*_begin(estimator, job, random_state, start))[1]
+        return _train(*_begin(estimator, job, random_state, start))
     _check(estimator, job)
     # A copy, for the first start is to go on as if it were alone.
     seeds = deepcopy(random_state).randint(2**31 - 1, size=n_more)
@@ -30,10 +32,14 @@ def fit_starts(estimator, job, start):
     if effective_n_jobs(estimator.n_jobs) == 1:
         fits = _in_turn(starts)
     else:
-        fits = Parallel(estimator.n_jobs)(delayed(_train)(*begun) for begun in starts)
-    losses = [draft.loss_ for draft, _ in fits]
-    judged = [-draft.best_validation_score_ for draft, _ in fits] if estimator.early_stopping and job.given else losses
-    best, outcome = fits[int(np.argmin(np.where(np.isnan(judged), np.inf, judged)))]
+        fits = Parallel(estimator.n_jobs)(delayed(_try)(*begun) for begun in starts)
+    ended = [(draft, outcome) for draft, outcome in fits if not isinstance(outcome, DivergedError)]
+    if not ended:
+        raise fits[0][1]
+    on_given = estimator.early_stopping and job.given
+    judged = [-draft.best_validation_score_ if on_given else draft.loss_ for draft, _ in ended]
+    best, outcome = ended[int(np.argmin(np.where(np.isnan(judged), np.inf, judged)))]
+    losses = [np.inf if isinstance(outcome, DivergedError) else draft.loss_ for draft, outcome in fits]
     vars(estimator).update(vars(best), restart_losses_=losses)
     return outcome
 
@@ -42,8 +48,9 @@ def _in_turn(starts):
     """One after the other; Ctrl-C ends the one that runs, and none is begun after it."""
     fits = []
     for begun in starts:
-        fits.append(_train(*begun))
-        if fits[-1][1].interrupted:
+        draft, outcome = _try(*begun)
+        fits.append((draft, outcome))
+        if not isinstance(outcome, DivergedError) and outcome.interrupted:
             break
     return fits
 
@@ -58,9 +65,17 @@ def _begin(estimator, job, seed, start):
 
 
 def _train(estimator, job, random_state):
-    """The estimator, fitted, and the outcome."""
+    """The outcome of the fit of the estimator."""
     with one_blas_thread():
-        return estimator, fit(estimator, estimator.network_, job, random_state)
+        return fit(estimator, estimator.network_, job, random_state)
+
+
+def _try(estimator, job, random_state):
+    """The estimator, fitted, and the outcome; or the error, where the training diverged: other starts may not."""
+    try:
+        return estimator, _train(estimator, job, random_state)
+    except DivergedError as error:
+        return estimator, error
 
 
 def _check(estimator, job):

@@ -216,6 +216,11 @@ def test_integers_beyond_floats_are_value_errors():
     for est, error in zip(both("MLPRegressor"), (OverflowError, ValueError)):
         with pytest.raises(error, match="int too large to convert to float"):
             est.fit(rows, Y)
+    for est, error in zip(both("MLPRegressor"), (OverflowError, ValueError)):
+        with pytest.raises(error, match="int too large to convert to float"):
+            est.fit(X, Y, sample_weight=np.array([10**400, *[1] * (len(X) - 1)], object))
+    with pytest.raises(ValueError, match="int too large to convert to float"):
+        ours.MLPClassifier(class_weight={True: 10**400}).fit(X, Y > np.median(Y))
 
 
 def test_labels_that_cannot_be_sorted_are_value_errors():

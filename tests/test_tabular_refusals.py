@@ -111,3 +111,24 @@ def test_numbers_that_no_float_holds_are_refused():
     model = TabularMLPRegressor(hidden_layer_sizes=(4,), max_iter=2).fit(np.c_[y], y)
     with pytest.raises(ValueError, match="expected X of a size that float32 has"):
         model.predict([[1e300]])
+
+
+@pytest.mark.parametrize("kind", [TabularMLPRegressor, TabularMLPClassifier])
+def test_targets_and_weights_that_no_float_holds_are_refused(kind):
+    huge = np.array([10**400, *[1] * (N - 1)], object)
+    said = "expected numbers of a size that floats have"
+    y = TARGET if kind is TabularMLPRegressor else LABELS
+    with pytest.raises(ValueError, match=said):
+        kind(**QUICK).fit(X, y, sample_weight=huge)
+    with pytest.raises(ValueError, match=said):
+        if kind is TabularMLPRegressor:
+            kind(**QUICK).fit(X, huge)
+        else:
+            kind(class_weight={"low": 10**400}, **QUICK).fit(X, y)
+
+
+def test_classes_of_one_row_leave_nobody_to_judge():
+    with pytest.raises(ValueError, match="in every fold of 5 nets, got 0 in all: the others are alone in their class"):
+        TabularMLPClassifier(**QUICK).fit(X[:6], list("abcdef"))
+    with pytest.raises(ValueError, match="in every fold of 5 nets, got 2 in all"):
+        TabularMLPClassifier(**QUICK).fit(X[:7], list("abcdeff"))

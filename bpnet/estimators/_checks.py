@@ -15,7 +15,7 @@ def check_data(estimator, X, *y, dtype=(np.float64, np.float32), reset=False):
     with `reset` the features are those of a new fit.
     """
     more = {"multi_output": True, "y_numeric": estimator._y_numeric} if y else {}
-    with _too_large_is_a_value_error():
+    with too_large_is_a_value_error():
         return validate_data(estimator, X, *y, accept_sparse="csr", dtype=dtype, order="C", reset=reset, **more)
 
 
@@ -27,7 +27,7 @@ def check_weights(sample_weight, X, dtype):
     if sample_weight is None:
         return None
     # Those too large for float32 become infinite, and are refused as such.
-    with _too_large_is_a_value_error(), np.errstate(over="ignore"):
+    with too_large_is_a_value_error(), np.errstate(over="ignore"):
         sample_weight = _check_sample_weight(sample_weight, X, dtype=dtype, ensure_non_negative=True)
     assert_all_finite(sample_weight, input_name="sample_weight")  # one number for all rows has not been looked at
     if not sample_weight.any():
@@ -45,9 +45,12 @@ def labels_of_one_kind():
 
 
 @contextmanager
-def _too_large_is_a_value_error():
-    """For integers beyond all floats, which arrays of objects may hold, scikit-learn lets an OverflowError through."""
+def too_large_is_a_value_error(expected="numbers of a size that floats have"):
+    """For integers beyond all floats, which arrays of objects may hold, scikit-learn lets an OverflowError through.
+
+    NumPy's own overflows count where it has been told to raise them.
+    """
     try:
         yield
-    except OverflowError as error:
-        raise ValueError(f"expected numbers of a size that floats have: {error}") from None
+    except (OverflowError, FloatingPointError) as error:
+        raise ValueError(f"expected {expected}: {error}") from None

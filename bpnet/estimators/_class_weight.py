@@ -6,6 +6,8 @@ from numbers import Real
 import numpy as np
 from sklearn.utils.class_weight import compute_class_weight
 
+from bpnet.estimators._checks import too_large_is_a_value_error
+
 
 def class_factors(class_weight, y, classes, sample_weight):
     """The weight of each class, as `class_weight` says for these rows.
@@ -31,14 +33,15 @@ def class_factors(class_weight, y, classes, sample_weight):
     for weights in class_weight if isinstance(class_weight, list) else [class_weight]:
         if isinstance(weights, dict) and not all(isinstance(weight, Real) for weight in weights.values()):
             raise TypeError(f"expected numbers as weights in class_weight, got {weights!r}")
-    if y.ndim == 2:
-        factors = _of_labels(class_weight, (y > 0.5).astype(np.intp), sample_weight)
-    elif isinstance(class_weight, str):
-        factors = _balanced(y, len(classes), sample_weight)
-    elif isinstance(class_weight, dict):
-        factors = compute_class_weight(class_weight, classes=classes, y=classes[y])
-    else:
-        raise ValueError("expected class_weight as a dict or 'balanced' for one label per sample, got a list")
+    with too_large_is_a_value_error():
+        if y.ndim == 2:
+            factors = _of_labels(class_weight, (y > 0.5).astype(np.intp), sample_weight)
+        elif isinstance(class_weight, str):
+            factors = _balanced(y, len(classes), sample_weight)
+        elif isinstance(class_weight, dict):
+            factors = compute_class_weight(class_weight, classes=classes, y=classes[y])
+        else:
+            raise ValueError("expected class_weight as a dict or 'balanced' for one label per sample, got a list")
     if not (np.isfinite(factors) & (factors >= 0)).all():
         raise ValueError(f"expected finite weights of at least 0 in class_weight, got {class_weight}")
     return factors

@@ -9,10 +9,11 @@ from joblib import Parallel, delayed
 from sklearn.base import BaseEstimator, _fit_context
 from sklearn.utils import check_consistent_length, check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
-from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted, validate_data
 
+from bpnet.estimators._checks import check_weights, too_large_is_a_value_error
 from bpnet.layers import Layer
-from bpnet.tabular.columns import is_frame, make_preprocessor, overflow_is_a_value_error, split_columns
+from bpnet.tabular.columns import is_frame, make_preprocessor, split_columns
 from bpnet.tabular.folds import deal
 from bpnet.tabular.ramps import Ramps
 
@@ -72,8 +73,8 @@ class BaseTabularMLP(BaseEstimator):
     def _fit(self, X, y, sample_weight):
         X, y, sample_weight = self._validate(X, y, sample_weight)
         self.preprocessor_ = make_preprocessor(*split_columns(X, self.categorical_features))
-        in_range = overflow_is_a_value_error("X of a size that can be squared")
-        with in_range, np.errstate(invalid="ignore"):  # the mean of a column without any number
+        in_range = too_large_is_a_value_error("X of a size that can be squared")
+        with in_range, np.errstate(over="raise", invalid="ignore"):  # invalid: the mean of a column without any number
             X = np.ascontiguousarray(self.preprocessor_.fit_transform(X), np.float32)
         self.ramps_ = Ramps().fit(X)
         y, classes = self._encode(y, sample_weight)
@@ -96,13 +97,15 @@ class BaseTabularMLP(BaseEstimator):
         return sample_weight
 
     def _check_folds(self, sample_weight):
-        """Each net needs a row that counts to learn from, and one to be judged on: class weights may be 0."""
-        for k in range(self.n_estimators if sample_weight is not None else 0):
+        """Each net needs a row that counts to learn from, and one to be judged on: of a class with other rows."""
+        counts = np.ones(len(self.folds_), bool) if sample_weight is None else sample_weight > 0
+        for k in range(self.n_estimators):
             judged = self.folds_ == k
-            if not (sample_weight[judged].any() and sample_weight[~judged].any()):
+            if not (counts[judged].any() and counts[~judged].any()):
+                cause = "class_weight makes the others 0" if not counts.all() else "the others are alone in their class"
                 raise ValueError(
                     f"expected rows of a weight above 0 in every fold of {self.n_estimators} nets, got "
-                    f"{np.count_nonzero(sample_weight)} in all: class_weight makes the others 0"
+                    f"{np.count_nonzero(counts & (self.folds_ >= 0))} in all: {cause}"
                 )
 
     def _validate(self, X, y, sample_weight):
@@ -110,7 +113,7 @@ class BaseTabularMLP(BaseEstimator):
         X, y = self._check(X, y=y), self._check_y(y)
         check_consistent_length(X, y)
         if sample_weight is not None:
-            sample_weight = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
+            sample_weight = check_weights(sample_weight, X, np.float64)
             counted = np.flatnonzero(sample_weight)
             X, y, sample_weight = X.iloc[counted] if is_frame(X) else X[counted], y[counted], sample_weight[counted]
         if len(y) < max(2, self.n_estimators):
@@ -132,7 +135,7 @@ class BaseTabularMLP(BaseEstimator):
             checks = {"dtype": None if declared else (np.float64, np.float32), "ensure_all_finite": "allow-nan"}
             if fitting:
                 checks["multi_output"] = True  # what y has to be beyond that the estimators know
-        with overflow_is_a_value_error("numbers of a size that floats have"):
+        with too_large_is_a_value_error():
             checked = validate_data(self, X, **fitting, reset=bool(fitting), **checks)
         X = checked[0] if fitting else checked
         if is_frame(X):
@@ -199,7 +202,8 @@ class BaseTabularMLP(BaseEstimator):
         """X of a prediction as each net reads it."""
         check_is_fitted(self, "estimators_")
         X = self._check(X)
-        with overflow_is_a_value_error("X of a size that float32 has once it is standardised"):
+        in_range = too_large_is_a_value_error("X of a size that float32 has once it is standardised")
+        with in_range, np.errstate(over="raise"):
             return self._views(np.ascontiguousarray(self.preprocessor_.transform(X), np.float32))
 
     def _views(self, X):

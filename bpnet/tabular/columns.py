@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """From the columns of a table to numbers that a network can learn from, by scikit-learn's own transformers."""
 
-from contextlib import contextmanager
 from numbers import Integral
 
 import numpy as np
@@ -120,13 +119,3 @@ def _positions(X, chosen):
     if chosen.min() < -n or chosen.max() >= n:
         raise ValueError(f"expected positions below {n} in categorical_features, got {chosen.tolist()}")
     return [int(j) % n for j in chosen]
-
-
-@contextmanager
-def overflow_is_a_value_error(expected):
-    """For numbers near the largest, whose squares have no place among floats, and for integers beyond all floats."""
-    try:
-        with np.errstate(over="raise"):
-            yield
-    except (FloatingPointError, OverflowError) as error:
-        raise ValueError(f"expected {expected}: {error}") from None

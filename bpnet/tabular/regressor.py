@@ -7,10 +7,10 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils import check_array
 from sklearn.utils.validation import column_or_1d
 
+from bpnet.estimators._checks import too_large_is_a_value_error
 from bpnet.estimators.regressor import MLPRegressor
 from bpnet.tabular._base import BaseTabularMLP
 from bpnet.tabular._docs import share_docs
-from bpnet.tabular.columns import overflow_is_a_value_error
 
 
 @share_docs(sizes="(128, 128)", activation="relu", dropout="0.0", input_dropout="0.0")
@@ -105,7 +105,8 @@ class TabularMLPRegressor(RegressorMixin, BaseTabularMLP):
         return y[:, 0] if y.shape[1] == 1 else y
 
     def _check_y(self, y):
-        y = check_array(y, dtype=np.float64, ensure_2d=False, input_name="y")
+        with too_large_is_a_value_error():
+            y = check_array(y, dtype=np.float64, ensure_2d=False, input_name="y")
         if y.ndim == 2 and y.shape[1] == 1:
             y = column_or_1d(y, warn=True)
         return y.reshape(len(y), -1)
@@ -113,7 +114,8 @@ class TabularMLPRegressor(RegressorMixin, BaseTabularMLP):
     def _encode(self, y, sample_weight):
         """Standardised targets; folds are dealt without a look at them."""
         scaler = StandardScaler().set_output(transform="default")
-        with overflow_is_a_value_error("y and sample_weight of a size that can be squared"):
+        in_range = too_large_is_a_value_error("y and sample_weight of a size that can be squared")
+        with in_range, np.errstate(over="raise"):
             self.target_scaler_ = scaler.fit(y, sample_weight=sample_weight)
         self.target_range_ = np.array([y.min(axis=0), y.max(axis=0)])
         y = self.target_scaler_.transform(y).astype(np.float32)

@@ -6,10 +6,9 @@
 Each contestant has a process of its own, as in run.py, on one core of the processor and with one thread: in one process
 it also mattered who gave memory back when. They are ready before the clock runs and then take turns, A B A B ...; what
 counts is the ratio within a round. A peer takes part with several ways to the same result, and the fastest counts. JAX
-is compiled beforehand, and no peer pays for the conversion of its data; bpnet checks its
-arguments at each call. All results are compared. Memory is measured one by one, each in a process of its own, for the
-way that was fastest: what derivative_memory.py says. The ways of the peers that make all columns of a large Hessian at
-once need up to 10 GB.
+is compiled beforehand, and no peer pays for the conversion of its data; bpnet checks its arguments at each call. All
+results are compared. Memory is measured one by one, each in a process of its own, for the way that was fastest: what
+derivative_memory.py says. The ways of the peers that make all columns of a large Hessian at once need up to 10 GB.
 """
 
 import argparse

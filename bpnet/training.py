@@ -10,7 +10,6 @@ from bpnet._core.epoch import Epoch
 from bpnet._core.plan import aligned
 from bpnet._core.shuffling import shuffle_rows
 from bpnet._core.updates import Adam, GradientDescent, RMSProp, Rprop
-from bpnet._diverged import DivergedError
 from bpnet._options import check_options, equip
 from bpnet._threads import count_threads, one_blas_thread
 from bpnet._validation import as_random_state, check_choice, check_count, check_number
@@ -209,7 +208,7 @@ def draw_seed(random_state):
 def check_finite(w):
     """Raise the error of a training that diverged."""
     if not np.isfinite(w).all():
-        raise DivergedError(
+        raise ValueError(
             "Solver produced non-finite parameter weights. The input data may contain large values and need to be "
             "preprocessed."
         )

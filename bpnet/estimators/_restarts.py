@@ -8,7 +8,6 @@ from joblib import effective_n_jobs
 from sklearn.utils import check_random_state
 from sklearn.utils.parallel import Parallel, delayed
 
-from bpnet._diverged import DivergedError
 from bpnet._threads import one_blas_thread
 from bpnet.estimators._options import set_start
 from bpnet.estimators._solve import fit
@@ -33,13 +32,13 @@ def fit_starts(estimator, job, start):
         fits = _in_turn(starts)
     else:
         fits = Parallel(estimator.n_jobs)(delayed(_try)(*begun) for begun in starts)
-    ended = [(draft, outcome) for draft, outcome in fits if not isinstance(outcome, DivergedError)]
+    ended = [(draft, outcome) for draft, outcome in fits if not isinstance(outcome, ValueError)]
     if not ended:
         raise fits[0][1]
     on_given = estimator.early_stopping and job.given
     judged = [-draft.best_validation_score_ if on_given else draft.loss_ for draft, _ in ended]
     best, outcome = ended[int(np.argmin(np.where(np.isnan(judged), np.inf, judged)))]
-    losses = [np.inf if isinstance(outcome, DivergedError) else draft.loss_ for draft, outcome in fits]
+    losses = [np.inf if isinstance(outcome, ValueError) else draft.loss_ for draft, outcome in fits]
     vars(estimator).update(vars(best), restart_losses_=losses)
     return outcome
 
@@ -50,7 +49,7 @@ def _in_turn(starts):
     for begun in starts:
         draft, outcome = _try(*begun)
         fits.append((draft, outcome))
-        if not isinstance(outcome, DivergedError) and outcome.interrupted:
+        if not isinstance(outcome, ValueError) and outcome.interrupted:
             break
     return fits
 
@@ -71,10 +70,13 @@ def _train(estimator, job, random_state):
 
 
 def _try(estimator, job, random_state):
-    """The estimator, fitted, and the outcome; or the error, where the training diverged: other starts may not."""
+    """The estimator, fitted, and the outcome; or the error, where the training diverged: other starts may not.
+
+    All arguments have been checked by now, so a ValueError is that of numbers which are not finite any more.
+    """
     try:
         return estimator, _train(estimator, job, random_state)
-    except DivergedError as error:
+    except ValueError as error:
         return estimator, error
 
 

@@ -8,19 +8,17 @@ from typing import Any
 import numpy as np
 from scipy.optimize import OptimizeResult
 
-from bpnet._diverged import DivergedError
-
 
 class _Ended(Exception):  # noqa: N818 it is no error
     """Ends the search from within whatever runs, with the status and the message of its result."""
 
 
 def _check_start(value, gradient):
-    """Raise DivergedError where no optimizer could tell a better place from this one."""
+    """Raise ValueError where no optimizer could tell a better place from this one."""
     with np.errstate(over="ignore"):
         length = np.linalg.norm(gradient)
     if not np.isfinite([value, length]).all():
-        raise DivergedError(
+        raise ValueError(
             f"expected data of a size that can be squared, got a loss of {value:.3g} and a gradient of length "
             f"{length:.3g} at the start: scale X and y"
         )
@@ -176,8 +174,8 @@ class Search:
 
         Raises
         ------
-        DivergedError
-            A ValueError: where the objective or the length of its gradient is not finite at the start.
+        ValueError
+            Where the objective or the length of its gradient is not finite at the start.
 
         Warns
         -----

@@ -10,7 +10,7 @@ from numpy.testing import assert_array_equal
 from problems import assert_near, make
 from random_problems import random_problems, random_units
 
-from bpnet import Layer, Network, Topology, check_jacobian
+from bpnet import Activation, Layer, Network, Topology, check_jacobian
 
 # Both are exact up to some hundred roundings, which saturated units and the reference's quotients magnify.
 SAME = {np.dtype(np.float64): 1e-12, np.dtype(np.float32): 2e-5}
@@ -153,3 +153,11 @@ def test_shortcut_goes_through_skips_and_masks(rng):
     X = rng.normal(size=(100, 3))
     assert_near(net.jacobian(X), np.concatenate([net.jacobian(row[None]) for row in X]), 1e-13)
     assert check_jacobian(net, X) < 1e-7
+
+
+@pytest.mark.parametrize("n_units", [1, 3, 8, 21])
+def test_infinite_slopes_of_units_that_nobody_hears_bring_nothing(n_units, dtype):
+    steep = Activation("steep at 0", np.abs, lambda a: np.where(a == 0, np.inf, np.sign(a)))
+    net = Network(Topology.layered([2, n_units, 4, 2], [steep, "tanh"]), dtype=dtype, random_state=0)
+    net.intercepts[0][:] = net.coefs[1][:] = 0
+    assert_array_equal(net.jacobian(np.zeros((3, 2))), 0)

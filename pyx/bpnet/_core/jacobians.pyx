@@ -340,13 +340,12 @@ cdef void _chain_each(
     cdef Py_ssize_t i, _k, m = layer.n_units
     cdef const floating* z = <const floating*> ws.z + layer.column * n
     cdef const floating* slope = <const floating*> ws.slope + layer.column * n
-    cdef bint is_softmax = plan.spans[layer.first_span].activation == BPNET_SOFTMAX
+    if plan.spans[layer.first_span].activation != BPNET_SOFTMAX:
+        kernels.chain_each(slope, signal, n, n_sweeps, m)
+        return
     for i in range(n):
         for _k in range(n_sweeps):
-            if is_softmax:
-                chain(plan, layer, z + i * m, slope + i * m, signal, 1)
-            else:
-                kernels.chain(slope + i * m, signal, m)
+            chain(plan, layer, z + i * m, slope + i * m, signal, 1)
             signal += m
 
 

@@ -34,6 +34,7 @@ cdef extern from "kernels.h" nogil:
         void (*activate)(int, const float*, float*, float*, Py_ssize_t) noexcept nogil
         void (*curve)(int, const float*, float*, Py_ssize_t) noexcept nogil
         void (*chain)(const float*, float*, Py_ssize_t) noexcept nogil
+        void (*chain_each)(const float*, float*, Py_ssize_t, Py_ssize_t, Py_ssize_t) noexcept nogil
         void (*axpy)(float, const float*, float*, Py_ssize_t) noexcept nogil
         void (*hadamard)(const float*, const float*, float*, Py_ssize_t) noexcept nogil
         void (*product)(
@@ -80,6 +81,7 @@ cdef extern from "kernels.h" nogil:
         void (*activate)(int, const double*, double*, double*, Py_ssize_t) noexcept nogil
         void (*curve)(int, const double*, double*, Py_ssize_t) noexcept nogil
         void (*chain)(const double*, double*, Py_ssize_t) noexcept nogil
+        void (*chain_each)(const double*, double*, Py_ssize_t, Py_ssize_t, Py_ssize_t) noexcept nogil
         void (*axpy)(double, const double*, double*, Py_ssize_t) noexcept nogil
         void (*hadamard)(const double*, const double*, double*, Py_ssize_t) noexcept nogil
         void (*product)(
@@ -168,6 +170,16 @@ cdef inline void chain(const floating* slope, floating* error, Py_ssize_t n) noe
         table.f32.chain(slope, error, n)
     else:
         table.f64.chain(slope, error, n)
+
+
+cdef inline void chain_each(
+    const floating* slope, floating* error, Py_ssize_t n, Py_ssize_t n_sweeps, Py_ssize_t m
+) noexcept nogil:
+    """Row i of slopes (n, m) goes with rows i n_sweeps, ... of errors (n n_sweeps, m), which become deltas."""
+    if floating is float:
+        table.f32.chain_each(slope, error, n, n_sweeps, m)
+    else:
+        table.f64.chain_each(slope, error, n, n_sweeps, m)
 
 
 cdef inline void axpy(floating alpha, const floating* x, floating* y, Py_ssize_t n) noexcept nogil:

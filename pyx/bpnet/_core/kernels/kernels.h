@@ -49,6 +49,8 @@ typedef struct {
         void (*curve)(int kind, const real *a, real *curvature, ptrdiff_t n);                                   \
         /* error becomes delta = slope * error; no error stays none, even where the slope is infinite. */       \
         void (*chain)(const real *slope, real *error, ptrdiff_t n);                                             \
+        /* The same for slopes (n, m) and n_sweeps rows of errors for each of their rows. */                    \
+        void (*chain_each)(const real *slope, real *error, ptrdiff_t n, ptrdiff_t n_sweeps, ptrdiff_t m);       \
         /* y += alpha x */                                                                                      \
         void (*axpy)(real alpha, const real *x, real *y, ptrdiff_t n);                                          \
         /* out = x * y, value by value; out may be x or y */                                                    \
@@ -64,8 +66,9 @@ typedef struct {
         void (*add_rows)(const real *delta, real *g, ptrdiff_t n, ptrdiff_t m);                                 \
         /* out (n, m) = rows order[0..n) of x */                                                                \
         void (*gather)(const real *x, const ptrdiff_t *order, real *out, ptrdiff_t n, ptrdiff_t m);             \
-        /* One row x through a chain: signals and slopes; then error signals and the gradient g. */                     \
-        void (*forward_row)(const bpnet_link *links, int n_links, const real *w, const real *x, real *z, real *slope); \
+        /* One row x through a chain: signals and slopes; then error signals and the gradient g. */             \
+        void (*forward_row)(const bpnet_link *links, int n_links, const real *w, const real *x, real *z,        \
+                            real *slope);                                                                       \
         void (*backward_row)(const bpnet_link *links, int n_links, const real *w, const real *x, const real *z, \
                              const real *slope, real *delta, real *g);                                          \
         /* g += decay * w; returns w . w */                                                                     \

@@ -41,11 +41,12 @@
 #undef NAME
 #undef BPNET_DOUBLE
 
-#define TABLE(suffix)                                                                                           \
-    {exp_##suffix, log1p_##suffix, activate_##suffix, curve_##suffix, chain_##suffix, axpy_##suffix,      \
-     hadamard_##suffix, product_##suffix, REACH_##suffix, add_rows_##suffix, gather_##suffix, forward_row_##suffix,            \
-     backward_row_##suffix, decay_##suffix, sgd_##suffix, adam_##suffix, sum_columns_##suffix,             \
-     add_to_columns_##suffix, dot_columns_##suffix, rmsprop_##suffix, rprop_##suffix, scale_##suffix,      \
-     squares_##suffix, lasso_##suffix, settle_##suffix, drop_##suffix}
+#define TABLE(suffix)                                                                                            \
+    {exp_##suffix,         log1p_##suffix,    activate_##suffix,    curve_##suffix,          chain_##suffix,        \
+     chain_each_##suffix,  axpy_##suffix,     hadamard_##suffix,    product_##suffix,        REACH_##suffix,        \
+     add_rows_##suffix,    gather_##suffix,   forward_row_##suffix, backward_row_##suffix,   decay_##suffix,        \
+     sgd_##suffix,         adam_##suffix,     sum_columns_##suffix, add_to_columns_##suffix, dot_columns_##suffix,  \
+     rmsprop_##suffix,     rprop_##suffix,    scale_##suffix,       squares_##suffix,        lasso_##suffix,        \
+     settle_##suffix,      drop_##suffix}
 
 const bpnet_kernels CONCAT(bpnet_kernels_, BPNET_LEVEL) = {STRING(BPNET_LEVEL), TABLE(f32), TABLE(f64)};

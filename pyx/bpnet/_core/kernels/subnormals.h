@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  *
- * Subnormal numbers as zeros, for the thread that asks: the moments of units that are dead for good decay into them, and
- * each operation on one takes a hundred cycles and more.
+ * Subnormal numbers as zeros, for the thread that asks: the moments of units that are dead for good decay into them,
+ * and each operation on one takes a hundred cycles and more.
  */
 #ifndef BPNET_SUBNORMALS_H
 #define BPNET_SUBNORMALS_H

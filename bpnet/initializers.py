@@ -3,8 +3,6 @@
 
 import numpy as np
 
-from bpnet._validation import as_array, as_inputs, check_count
-
 
 def glorot_uniform(topology, random_state, factor=None):
     """Uniform weights and biases in +- sqrt(factor / (fan_in + fan_out)), layer by layer.
@@ -80,7 +78,7 @@ def orthogonal(topology, random_state):
     """
     w = np.zeros(topology.n_parameters)
     for k, (layer, (start, stop)) in enumerate(zip(topology.layers, topology.plan.weight_ranges, strict=True)):
-        n_heard = sum(_sizes(topology)[source] for source in layer.sources)
+        n_heard = sum(layer_sizes(topology)[source] for source in layer.sources)
         n, m = max(n_heard, layer.n_units), min(n_heard, layer.n_units)
         q, r = np.linalg.qr(random_state.standard_normal(size=(n, m)))
         q *= np.where(np.diag(r) < 0, -1.0, 1.0)  # else not all matrices are as likely: Mezzadri, 2007
@@ -89,57 +87,7 @@ def orthogonal(topology, random_state):
     return w
 
 
-def scale_to_data(net, X, n_rows=1000):
-    """Scale the weights so that the weighted sums a of every layer have unit variance on the first rows of X.
-
-    Layer by layer, from the inputs on, all weights of a layer are divided by the root of the variance of its a over
-    rows, averaged over its units; layers whose a do not vary, or beyond all numbers, are left alone, and so are biases.
-
-    Parameters
-    ----------
-    net : Network
-        Its parameters are changed in place.
-    X : {array-like, sparse matrix} of shape (n_samples, n_inputs)
-    n_rows : int, default=1000
-        Rows to look at.
-
-    Notes
-    -----
-    The rescaling of Mishkin and Matas, "All you need is a good init", 2016, who start from orthogonal matrices. The
-    variance is the square of its scale, so one pass is exact. Cost O(n_rows W L) for L layers.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from bpnet import Network, Topology
-    >>> net, X = Network(Topology.layered([3, 5, 1])), np.random.default_rng(0).normal(size=(50, 3))
-    >>> scale_to_data(net, 100 * X)
-    >>> round(float(net.predict_raw(100 * X).var()), 6)
-    1.0
-    """
-    from bpnet.network import check_network  # which reads this module
-
-    check_network(net)
-    n_rows, topology = check_count(n_rows, "n_rows", 1), net.topology
-    as_inputs(X, topology.n_inputs, net.dtype)
-    X = (X.tocsr() if hasattr(X, "tocsr") else as_array(X, "X", net.dtype))[:n_rows]
-    if not X.shape[0]:
-        raise ValueError("expected at least one sample, got none")
-    sizes = _sizes(topology)
-    columns = np.cumsum([0, *[layer.n_units for layer in topology.layers]])
-    place = {layer.name: slice(columns[k], columns[k + 1]) for k, layer in enumerate(topology.layers)}
-    for k, (layer, (start, stop)) in enumerate(zip(topology.layers, topology.plan.weight_ranges, strict=True)):
-        z, weights = net.signals(X)[0], net.coefs[k]
-        cuts = np.cumsum([sizes[source] for source in layer.sources])[:-1]
-        heard = [X if source == "input" else z[:, place[source]] for source in layer.sources]
-        a = sum(signal @ part for signal, part in zip(heard, np.split(weights, cuts), strict=True))
-        with np.errstate(over="ignore"):
-            variance = np.asarray(a).var(axis=0, dtype=np.float64).mean()
-        if 0 < variance < np.inf:
-            net.parameters[start:stop] /= np.sqrt(variance)
-
-
-#: What `draw` knows by name. "lsuv" needs data besides: orthogonal, then `scale_to_data`.
+#: What `draw` knows by name. "lsuv" needs data besides: orthogonal, then `bpnet.scale_to_data`.
 NAMES = {
     "glorot_uniform": glorot_uniform,
     "glorot_normal": glorot_normal,
@@ -216,12 +164,12 @@ def glorot_bounds(topology, factor=None):
 
 def fans(topology):
     """Mean number of units that a unit of each layer hears, and of those in it that hear a unit: two arrays."""
-    sizes = _sizes(topology)
+    sizes = layer_sizes(topology)
     n_weights = np.array([stop - start for start, stop in topology.plan.weight_ranges])
     n_heard = np.array([sum(sizes[source] for source in layer.sources) for layer in topology.layers])
     return n_weights / np.array([layer.n_units for layer in topology.layers]), n_weights / n_heard
 
 
-def _sizes(topology):
+def layer_sizes(topology):
     """Units of each layer by its name, the inputs among them."""
     return {"input": topology.n_inputs} | {layer.name: layer.n_units for layer in topology.layers}

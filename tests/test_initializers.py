@@ -10,8 +10,8 @@ from numpy.testing import assert_allclose, assert_array_equal
 from problems import GRAPHS, make
 from reference import forward, units
 
-from bpnet import Layer, MLPRegressor, Network, Topology
-from bpnet.initializers import NAMES, draw, glorot_uniform, scale_to_data
+from bpnet import Layer, MLPRegressor, Network, Topology, scale_to_data
+from bpnet.initializers import NAMES, draw, glorot_uniform
 
 
 def test_chain_draws_as_scikit_learn_does_weights_then_biases_layer_by_layer():

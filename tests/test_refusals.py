@@ -16,7 +16,7 @@ from bpnet import (
     check_gradient,
     check_hessian,
     check_jacobian,
-    initializers,
+    scale_to_data,
     train,
 )
 from bpnet.callbacks import find_learning_rate, resume
@@ -65,10 +65,10 @@ REFUSED = {  # what is wrong: the error, its words, and the call
     "no network's Jacobian": (TypeError, "expected a Network", lambda: check_jacobian([], X)),
     "no directions": (ValueError, "n_directions of at least 1", lambda: check_hessian(net(), X, Y, n_directions=0)),
     "half a direction": (TypeError, "n_directions as an int", lambda: check_gradient(net(), X, Y, n_directions=1.5)),
-    "no network to scale": (TypeError, "expected a Network", lambda: initializers.scale_to_data(3, X)),
-    "nothing to scale by": (ValueError, "at least one sample", lambda: initializers.scale_to_data(net(), X[:0])),
-    "no rows to scale by": (ValueError, "n_rows of at least 1", lambda: initializers.scale_to_data(net(), X, 0)),
-    "a column less": (ValueError, "X of shape", lambda: initializers.scale_to_data(net(), X[:, :2])),
+    "no network to scale": (TypeError, "expected a Network", lambda: scale_to_data(3, X)),
+    "nothing to scale by": (ValueError, "at least one sample", lambda: scale_to_data(net(), X[:0])),
+    "no rows to scale by": (ValueError, "n_rows of at least 1", lambda: scale_to_data(net(), X, 0)),
+    "a column less": (ValueError, "X of shape", lambda: scale_to_data(net(), X[:, :2])),
     "a number as sources": (TypeError, "sources as names of layers, got 5", lambda: Layer(2, sources=5)),
     "numbers as sources": (TypeError, "sources as names of layers", lambda: Layer(2, sources=[0])),
     "a mask for nobody": (TypeError, "mask as a dict", lambda: Layer(2, mask=np.ones((2, 2), bool))),
@@ -136,5 +136,5 @@ def test_more_threads_than_fit_into_an_integer_are_as_many_as_there_is_work_for(
 def test_layers_whose_sums_vary_beyond_all_numbers_keep_their_weights():
     network = net()
     before = network.parameters.copy()
-    initializers.scale_to_data(network, 1e300 * X)
+    scale_to_data(network, 1e300 * X)
     np.testing.assert_array_equal(network.coefs[0].ravel(), before[:6])

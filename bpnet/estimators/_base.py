@@ -30,6 +30,7 @@ from bpnet.estimators._validation_set import check_given
 from bpnet.network import Network
 from bpnet.optimizers.full_batch import SOLVERS
 from bpnet.optimizers.stochastic import Progress
+from bpnet.scaling import scale_to_data
 from bpnet.schedules import PLANS
 from bpnet.topology import Topology
 from bpnet.training import RULES, check_finite
@@ -181,7 +182,7 @@ class BaseMLP(AsksNetwork, ShowsNetwork, CallbackSupportMixin, PickledByFormat):
             self.n_iter_, self.t_, self._progress = 0, 0, None
         network = Network.from_parameters(topology, w, self.loss)
         if self.initializer == "lsuv" and not goes_on:
-            initializers.scale_to_data(network, X)
+            scale_to_data(network, X)
         return network
 
     def _smoothing(self):

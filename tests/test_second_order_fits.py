@@ -204,6 +204,13 @@ def test_a_start_that_diverges_is_the_worst_and_an_error_where_all_do(solver):
         regressor(solver, **settings).fit(X, Y)
 
 
+@pytest.mark.parametrize("solver", ["newton-cg", "trust-ncg"])
+def test_curvature_beyond_all_numbers_ends_the_search_where_it_is(solver):
+    with pytest.warns(ConvergenceWarning, match="CURVATURE BEYOND ALL NUMBERS"):
+        est = regressor(solver).fit(X, 1e150 * Y)
+    assert est.n_iter_ == 0 and np.isfinite(est.network_.parameters).all()
+
+
 def test_one_warning_tells_of_the_start_that_is_kept():
     with pytest.warns(ConvergenceWarning) as record:
         regressor("lm", max_iter=2, n_restarts=3).fit(X, Y)

@@ -25,7 +25,7 @@ from bpnet.estimators._options import check_solver_options, make_rule, make_sche
 from bpnet.estimators._pickles import PickledByFormat
 from bpnet.estimators._restarts import fit_starts
 from bpnet.estimators._sklearn_callbacks import CallbackSupportMixin, begin_tasks
-from bpnet.estimators._topology import bind
+from bpnet.estimators._topology import bind, hidden_sizes
 from bpnet.estimators._validation_set import check_given
 from bpnet.network import Network
 from bpnet.optimizers.full_batch import SOLVERS
@@ -160,7 +160,7 @@ class BaseMLP(AsksNetwork, ShowsNetwork, CallbackSupportMixin, PickledByFormat):
         self.n_outputs_ = self._count_outputs(y)
         self.out_activation_ = self._choose_out_activation()
         if self.topology is None:
-            sizes = [X.shape[1], *_hidden_sizes(self.hidden_layer_sizes), self.n_outputs_]
+            sizes = [X.shape[1], *hidden_sizes(self.hidden_layer_sizes), self.n_outputs_]
             topology = Topology.layered(sizes, self.activation, self.out_activation_)
         else:
             topology = bind(self.topology, X.shape[1], self.n_outputs_, self.out_activation_)
@@ -247,13 +247,3 @@ class BaseMLP(AsksNetwork, ShowsNetwork, CallbackSupportMixin, PickledByFormat):
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True
         return tags
-
-
-def _hidden_sizes(sizes):
-    """hidden_layer_sizes as a list of integers."""
-    sizes = list(sizes) if hasattr(sizes, "__iter__") else [sizes]
-    if any(not isinstance(size, Integral) for size in sizes):
-        raise ValueError(f"hidden_layer_sizes must be integers, got {sizes}.")
-    if any(size <= 0 for size in sizes):
-        raise ValueError(f"hidden_layer_sizes must be > 0, got {sizes}.")
-    return [int(size) for size in sizes]

@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The parameter `topology` of the estimators meets the data."""
+"""The parameters `topology` and `hidden_layer_sizes` of the estimators meet the data."""
+
+from numbers import Integral
 
 from bpnet.activations import name_of
 from bpnet.layers import Layer
@@ -43,3 +45,13 @@ def _close(layers, n_outputs, out_activation):
     is_open = bool(layers) and layers[-1].n_units is None
     last = layers.pop() if is_open else Layer(None)
     return [*layers, Layer(n_outputs, out_activation, last.sources, last.name, last.mask, last.bias)]
+
+
+def hidden_sizes(sizes):
+    """hidden_layer_sizes as a list of integers."""
+    sizes = list(sizes) if hasattr(sizes, "__iter__") else [sizes]
+    if any(not isinstance(size, Integral) for size in sizes):
+        raise ValueError(f"hidden_layer_sizes must be integers, got {sizes}.")
+    if any(size <= 0 for size in sizes):
+        raise ValueError(f"hidden_layer_sizes must be > 0, got {sizes}.")
+    return [int(size) for size in sizes]

@@ -2,7 +2,7 @@
 """Newton's method without a matrix, by SciPy: conjugate gradients on exact Hessian-vector products."""
 
 import numpy as np
-from scipy.optimize import minimize
+from scipy.optimize import OptimizeResult, minimize
 
 from bpnet.optimizers._search import Search
 
@@ -87,6 +87,12 @@ def _minimise(objective, w, method, options, more):
         n_idle = 0
         search.judge(intermediate_result.x, intermediate_result.fun)
 
+    def product(x, direction):
+        along = search.product(x, direction)
+        if not np.isfinite(direction @ along):  # steps of conjugate gradients would be NaN
+            search.finish(OptimizeResult(status=2, message="STOP: CURVATURE BEYOND ALL NUMBERS"))
+        return along
+
     def minimise(search):
         search.start()
         # SciPy ends by itself only where its line search fails.
@@ -94,7 +100,7 @@ def _minimise(objective, w, method, options, more):
         # Where there is next to no curvature its steps overflow, and its line search finds out.
         with np.errstate(over="ignore", invalid="ignore"):
             result = minimize(
-                search.evaluate, search.x, method=method, jac=True, hessp=search.product, callback=ended,
+                search.evaluate, search.x, method=method, jac=True, hessp=product, callback=ended,
                 options={**options, "maxiter": most},
             )  # fmt: skip
         search.finish(result)

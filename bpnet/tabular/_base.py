@@ -12,6 +12,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from bpnet.estimators._checks import check_weights, too_large_is_a_value_error
+from bpnet.estimators._topology import hidden_sizes
 from bpnet.layers import Layer
 from bpnet.tabular.columns import is_frame, make_preprocessor, split_columns
 from bpnet.tabular.folds import deal
@@ -146,10 +147,8 @@ class BaseTabularMLP(BaseEstimator):
         """Net k: its best epoch on fold k."""
         judged = self.folds_ == k
         train, held_out = np.flatnonzero(~judged), np.flatnonzero(judged)
-        sizes = self._resolve_sizes(len(y))
-        sizes = sizes if hasattr(sizes, "__iter__") else [sizes]
         net = self._net_class(
-            topology=[Layer(size, self.activation) for size in sizes],
+            topology=[Layer(size, self.activation) for size in hidden_sizes(self._resolve_sizes(len(y)))],
             solver="adam",
             alpha=0.0,
             dropout=self.dropout,

@@ -10,7 +10,7 @@ from tables import QUICK, TARGET, N, X, both, outputs
 from bpnet import TabularMLPClassifier, TabularMLPRegressor
 from bpnet.tabular._base import FEW_ROWS
 from bpnet.tabular.columns import MAX_CATEGORIES, make_preprocessor, split_columns
-from bpnet.tabular.ramps import Ramps
+from bpnet.tabular.ramps import MANY_ROWS, Ramps
 
 # Ramps.
 
@@ -47,11 +47,30 @@ def test_a_frequent_value_leaves_knots_to_the_others():
     assert_array_equal(knots, [0, 10, 20, 30, 33, 40, 50, 60, 71])  # 33 is most quantiles of the rows
 
 
-@pytest.mark.parametrize(("n_columns", "n_ramps"), [(16, 7), (17, 4)])
-def test_ramps_are_fewer_where_columns_are_many(n_columns, n_ramps):
-    flags = np.arange(40) % 2  # without ramps, they do not count
-    table = np.column_stack([np.random.default_rng(6).normal(size=(40, n_columns)), flags])
-    assert Ramps().fit_transform(table).shape == (40, n_columns + 1 + n_columns * n_ramps)
+@pytest.mark.parametrize(
+    ("n_rows", "n_columns", "n_ramps"),
+    [(40, 16, 7), (40, 17, 4), (MANY_ROWS, 3, 7)]
+    + [(MANY_ROWS + 1, n_columns, n_ramps) for n_columns, n_ramps in ((3, 15), (9, 13), (30, 4), (31, 4))],
+)
+def test_ramps_are_fewer_where_columns_are_many_or_rows_are_few(n_rows, n_columns, n_ramps):
+    flags = np.arange(n_rows) % 2  # without ramps, they do not count
+    table = np.column_stack([np.random.default_rng(6).normal(size=(n_rows, n_columns)), flags])
+    assert Ramps().fit_transform(table).shape == (n_rows, n_columns + 1 + n_columns * n_ramps)
+
+
+@pytest.mark.parametrize("n_columns", [1, 30])
+def test_ramps_of_many_rows_have_mean_0(n_columns, rng):
+    table = rng.normal(size=(MANY_ROWS + 1, n_columns)).astype(np.float32)
+    found = Ramps().fit_transform(table)[:, n_columns:]
+    assert found.dtype == np.float32
+    assert_allclose(found.mean(axis=0, dtype=np.float64), 0, atol=1e-7)  # float32
+    assert_allclose(np.ptp(found, axis=0), 1, rtol=1e-6)
+
+
+@pytest.mark.parametrize(("n_rows", "n_columns"), [(MANY_ROWS, 1), (MANY_ROWS + 1, 31)])
+def test_ramps_of_few_rows_or_many_columns_go_from_0_to_1(n_rows, n_columns, rng):
+    found = Ramps().fit_transform(rng.normal(size=(n_rows, n_columns)))[:, n_columns:]
+    assert_array_equal([found.min(axis=0), found.max(axis=0)], np.repeat([[0], [1]], found.shape[1], axis=1))
 
 
 @both

@@ -5,7 +5,7 @@
 
 The folder holds data sets as NAME.npz and a `load.py` whose `load(name)` gives arrays X and y, the index arrays train
 and test, the task and the positions of categorical columns. With --quick scikit-learn's own small sets are taken. All
-are full size; on sets of at most 5000 rows scores and times are means over three seeds. All but the trees see columns
+are full size; on sets of at most 5000 rows scores and times are means over ten seeds. All but the trees see columns
 that are scaled and one-hot encoded alike, and standardised targets; the trees get the categories declared. One thread;
 times are of a whole fit, columns included. A fit that is in the file already is not repeated, so a run may be
 interrupted.
@@ -40,7 +40,7 @@ SETS = ("glass ionosphere pima energy concrete abalone satimage higgs_small powe
         "diamonds connect_4").split()  # fmt: skip
 BUNDLED = {"wine": datasets.load_wine, "breast_cancer": datasets.load_breast_cancer, "diabetes": datasets.load_diabetes}
 METHODS = ["sklearn MLP", "5 x sklearn MLP", "bpnet MLP", "preset, 1 net", "preset", "HGB"]
-SEEDS, SMALL = 3, 5000
+SEEDS, SMALL = 10, 5000
 
 
 def main():

@@ -30,14 +30,17 @@ def print_tables(fits, methods):
 
 
 def collect(fits, methods, score):
-    """{set: means over the seeds, method by method}, for the sets that are complete."""
+    """{set: means over the seeds, method by method}, for the sets that are complete; to four digits, as they are shown.
+
+    What differs by roundings alone is a tie.
+    """
     values = {}
     for each in fits:
         if score in each:
             values.setdefault((each["set"], each["method"]), []).append(each[score])
     names = list(dict.fromkeys(name for name, _ in values))
     complete = [name for name in names if all((name, method) in values for method in methods)]
-    return {name: [float(np.mean(values[name, method])) for method in methods] for name in complete}
+    return {name: [float(f"{np.mean(values[name, method]):.4g}") for method in methods] for name in complete}
 
 
 def summarise(table, better):

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """A data set, checked once, and the chunks of its rows that the sweeps work on."""
 from cython cimport floating
+from libc.string cimport memset
 
 from bpnet._core.plan cimport Plan, Workspace
 
@@ -40,6 +41,13 @@ cdef Chunk load(
     Data data, Workspace ws, const Py_ssize_t* order, Py_ssize_t start, int n, int first, int count,
     const floating* tag,
 ) noexcept nogil
+cdef inline Chunk rows_of_signals(int n) noexcept nogil:
+    """A chunk of so many rows of a signal, without data."""
+    cdef Chunk rows
+    memset(&rows, 0, sizeof(Chunk))
+    rows.n = rows.count = n
+    return rows
+
 cdef void lay_out_columns(
     const floating* x, floating* columns, Py_ssize_t n, Py_ssize_t d, Py_ssize_t first, Py_ssize_t count
 ) noexcept nogil

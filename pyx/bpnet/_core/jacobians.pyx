@@ -3,8 +3,7 @@
 
 All sweeps of a chunk run at once: a signal has a row for each pair of a sample and an output (or input), so weights
 meet all of them in one product, and the last product of the backward sweeps writes the Jacobian itself. In front of
-linear outputs sits a shortcut, the *head*: the deltas of the layer they hear are h'_j w_jk, so what that layer brings
-to the one before is h' times a matrix that is the same for all samples, sum_j h'_j (w_jk w_ij).
+linear outputs sits a shortcut: `jacobian_head.pyx`.
 """
 
 import numpy as np
@@ -17,20 +16,17 @@ from libc.string cimport memcpy, memset
 
 from bpnet._core cimport kernels
 from bpnet._core.blocks cimport accumulate, accumulate_sparse, backpropagate, propagate
-from bpnet._core.data cimport Chunk, Data, load
+from bpnet._core.data cimport Chunk, Data, load, rows_of_signals
+from bpnet._core.jacobian_head cimport head_size, layer_passed, make_head, sweep_head
 from bpnet._core.kernels cimport BPNET_IDENTITY, BPNET_SOFTMAX
 from bpnet._core.own_errors cimport raise_pending
 from bpnet._core.plan cimport Block, Layer, Output, Piece, Plan, Workspace
-from bpnet._core.products cimport beyond_reach, product
 from bpnet._core.sweeps cimport HIDDEN, OUTPUT, RAW, Reading, chain, forward, read_outputs
 
 #: Signals of a chunk should stay in a core's second-level cache ...
 DEF CHUNK_BYTES = 256 * 1024
 #: ... but products of fewer rows spend their time packing the weights.
 DEF MIN_ROWS = 320
-#: The head pays where its matrices stay in the second-level cache, 64 K numbers, and many samples share their making.
-DEF HEAD_SIZE = 64 * 1024
-DEF HEAD_ROWS = 4
 
 
 def jacobian(Plan plan not None, w, Data data not None, bint raw=False):
@@ -52,7 +48,7 @@ def jacobian(Plan plan not None, w, Data data not None, bint raw=False):
     reading = RAW if raw or _is_linear(plan) else OUTPUT
     head = None
     if reading == RAW and not is_forward:
-        head = np.zeros(_head_size(plan, min(data.n_rows, ws.capacity * HEAD_ROWS)), data.dtype)
+        head = np.zeros(head_size(plan, data.n_rows, ws.capacity), data.dtype)
     if data.n_rows == 0:
         return out
     if data.dtype == np.float32:
@@ -105,90 +101,6 @@ cdef bint _is_linear(Plan plan):
     return True
 
 
-cdef Py_ssize_t _head_size(Plan plan, Py_ssize_t n_rows):
-    """Room for the head: what `_make_head` writes; 0 where it does not apply or does not pay."""
-    cdef Layer* last = &plan.layers[plan.n_layers - 1]
-    cdef Layer* source
-    cdef Py_ssize_t size
-    cdef int b, number = plan.blocks[last.first_block].source
-    if not plan.ends_plainly or last.n_blocks > 1 or number == 0:
-        return 0
-    for b in range(last.first_block):
-        if plan.blocks[b].source == number:
-            return 0
-    source = &plan.layers[number]
-    size = source.n_units
-    for b in range(source.first_block, source.first_block + source.n_blocks):
-        size += plan.blocks[b].n_in
-    if size * source.n_units * plan.n_outputs > HEAD_SIZE or n_rows < HEAD_ROWS * source.n_units:
-        return 0
-    return _head_start(plan, source) + size * source.n_units * plan.n_outputs
-
-
-cdef inline Py_ssize_t _head_start(Plan plan, const Layer* layer) noexcept nogil:
-    """Numbers in front of the matrices of the head of a layer: two sets of unit rows and what their sweeps bring."""
-    cdef int b
-    cdef Py_ssize_t widest = 0, m = layer.n_units, n_out = plan.n_outputs
-    for b in range(layer.first_block, layer.first_block + layer.n_blocks):
-        widest = max(widest, plan.blocks[b].n_in)
-    return n_out * (n_out + m) + m * (m + widest)
-
-
-cdef void _make_head(Plan plan, const floating* w, Workspace ws, floating* head) noexcept nogil:
-    """For each block of the layer that the outputs hear the matrix (j, k, i) of w_jk w_ij; `head` comes full of zeros.
-
-    In front of them stand unit rows for the outputs, w_jk as (k, j), unit rows for the layer, and w_ij as (j, i).
-    """
-    cdef int b, n_out = plan.n_outputs
-    cdef Py_ssize_t i, j, k
-    cdef Block block = plan.blocks[plan.layers[plan.n_layers - 1].first_block]
-    cdef Layer* layer = &plan.layers[block.source]
-    cdef Py_ssize_t m = layer.n_units
-    cdef floating* weights = head + n_out * n_out
-    cdef floating* units = weights + n_out * m
-    cdef floating* own = units + m * m
-    cdef floating* matrix = head + _head_start(plan, layer)
-    cdef Chunk rows = _rows(n_out)
-    for k in range(n_out):
-        head[k * n_out + k] = 1
-    backpropagate(plan, &block, w, ws.room, &rows, <const floating*> head, weights)
-    for j in range(m):
-        units[j * m + j] = 1
-    rows = _rows(<int> m)
-    for b in range(layer.first_block, layer.first_block + layer.n_blocks):
-        block = plan.blocks[b]
-        block.opens = True
-        backpropagate(plan, &block, w, ws.room, &rows, <const floating*> units, own)
-        for j in range(m):
-            for k in range(n_out):
-                for i in range(block.n_in):
-                    matrix[i] = weights[k * m + j] * own[j * block.n_in + i]
-                matrix += block.n_in
-
-
-cdef void _sweep_head(
-    Plan plan, const floating* w, Workspace ws, int n, const floating* head, floating* delta, floating* out
-) noexcept nogil:
-    """What the layer that the outputs hear brings to its sources: error signals, or the Jacobian itself."""
-    cdef int b, n_out = plan.n_outputs, columns
-    cdef int number = plan.blocks[plan.layers[plan.n_layers - 1].first_block].source
-    cdef Layer* layer = &plan.layers[number]
-    cdef Block* block
-    cdef floating* error
-    cdef int m = layer.n_units
-    cdef const floating* slope = <const floating*> ws.slope + layer.column * n
-    cdef const floating* matrix = head + _head_start(plan, layer)
-    for b in range(layer.first_block, layer.first_block + layer.n_blocks):
-        block = &plan.blocks[b]
-        columns = n_out * block.n_in
-        error = out if block.source == 0 else delta + plan.layers[block.source].column * n * n_out
-        product(
-            False, False, beyond_reach(False, n, columns, m, w), n, columns, m, slope, m, matrix, columns,
-            <const floating*> NULL if block.opens else <const floating*> error, columns, error,
-        )
-        matrix += m * columns
-
-
 cdef int _jacobian(
     Plan plan, const floating[::1] w, Data data, Workspace ws, Reading reading, bint is_forward,
     floating[::1] signals, floating[:, :, ::1] seeds, floating[::1] head, floating[:, :, ::1] out,
@@ -198,7 +110,7 @@ cdef int _jacobian(
     cdef floating* matrices = &head[0] if head is not None and head.shape[0] else NULL
     cdef int n
     if matrices != NULL:
-        _make_head(plan, weights, ws, matrices)
+        make_head(plan, weights, ws, matrices)
     cdef Chunk chunk
     while start < data.n_rows:
         PyErr_CheckSignals()
@@ -255,13 +167,13 @@ cdef void _sweep_backward(
     cdef Block* block
     cdef floating* d
     cdef floating* error
-    cdef Chunk rows = _rows(n * plan.n_outputs)
+    cdef Chunk rows = rows_of_signals(n * plan.n_outputs)
     if head != NULL:
-        passed = plan.blocks[plan.layers[plan.n_layers - 1].first_block].source
+        passed = layer_passed(plan)
     for l in range(plan.n_layers - 1, 0, -1):
         layer = &plan.layers[l]
         if l == passed:
-            _sweep_head(plan, w, ws, n, head, delta, out)
+            sweep_head(plan, w, ws, n, head, delta, out)
         if l == passed or (head != NULL and l == plan.n_layers - 1):
             continue
         m = layer.n_units
@@ -300,7 +212,7 @@ cdef void _sweep_forward(
     cdef Block* block
     cdef floating* a
     cdef const floating* a0
-    cdef Chunk rows = _rows(n * n_in)
+    cdef Chunk rows = rows_of_signals(n * n_in)
     for l in range(1, plan.n_layers):
         layer = &plan.layers[l]
         a = signals + layer.column * rows.n
@@ -323,14 +235,6 @@ cdef void _sweep_forward(
         for k in range(n_out):
             for j in range(n_in):
                 out[(i * n_out + k) * n_in + j] = outputs[(i * n_in + j) * n_out + k]
-
-
-cdef inline Chunk _rows(int n) noexcept nogil:
-    """A chunk of so many rows of a signal, without data."""
-    cdef Chunk rows
-    memset(&rows, 0, sizeof(Chunk))
-    rows.n = rows.count = n
-    return rows
 
 
 cdef void _chain_each(
@@ -371,7 +275,7 @@ cdef void _outer_products(
     cdef Piece* piece
     cdef Layer* source
     cdef const floating* d
-    cdef Chunk row = _rows(1)
+    cdef Chunk row = rows_of_signals(1)
     row.values, row.columns = chunk.values, chunk.columns
     if chunk.x == NULL:
         row.starts, row.stops = chunk.starts + i, chunk.stops + i

@@ -201,6 +201,23 @@ def test_a_warm_start_judged_otherwise_begins_to_look_for_the_best_anew():
     assert len(est.validation_loss_curve_) == 24 and est.best_validation_score_ == max(est.validation_scores_[16:])
 
 
+@pytest.mark.parametrize("change", ["X_val", "y_val", "sample_weight_val", "class_weight"])
+def test_a_warm_start_with_a_harder_validation_set_begins_to_look_for_the_best_anew(change):
+    est = MLPClassifier(**QUICK, early_stopping=True, warm_start=True, scoring="loss")
+    given = {"X_val": D, "y_val": NAMES_VAL, "sample_weight_val": np.ones(len(D))}
+    est.fit(C, NAMES, **given).fit(C, NAMES, **given)
+    assert est.best_validation_score_ == max(est.validation_scores_)  # of all fits that were judged alike
+    losses = -est.predict_log_proba(D)[np.arange(len(D)), np.searchsorted(est.classes_, NAMES_VAL)]
+    worst = max(est.classes_, key=lambda name: losses[NAMES_VAL == name].mean())
+    if change == "class_weight":
+        est.set_params(class_weight={name: 1.0 if name == worst else 1e-3 for name in est.classes_})
+    else:
+        harder = {"X_val": D[::-1], "y_val": NAMES_VAL[::-1], "sample_weight_val": 1.0 * (losses > np.median(losses))}
+        given[change] = harder[change]
+    est.set_params(learning_rate_init=1e-9).fit(C, NAMES, **given)
+    assert est.best_validation_score_ == max(est.validation_scores_[16:]) < max(est.validation_scores_)
+
+
 def test_a_diverged_network_has_scores_and_losses_that_are_no_numbers():
     settings = {"solver": "sgd", "learning_rate_init": 1e150, "early_stopping": True, "scoring": "r2"}
     est = MLPRegressor(**QUICK | settings).fit(A, TARGET, X_val=B, y_val=TARGET_VAL)

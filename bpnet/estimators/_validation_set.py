@@ -12,6 +12,7 @@ from bpnet._core import derivatives
 from bpnet._core.data import Data
 from bpnet._validation import as_csr
 from bpnet.estimators._checks import check_data, check_weights
+from bpnet.estimators._standing import checksum
 
 
 class Given(NamedTuple):
@@ -68,7 +69,7 @@ class ValidationSet:
 
     def __init__(self, estimator, network, X, y, sample_weight, data, rows=None):
         self._estimator, self._network, self._data, self._rows = estimator, network, data, rows
-        self._targets, self._weight = y, sample_weight
+        self._X, self._targets, self._weight = X, y, sample_weight
         self._loss_weight = estimator._weigh(y, sample_weight)
         self._labels = estimator._decode_targets(y)
         self._losses: list = []
@@ -95,8 +96,12 @@ class ValidationSet:
             # By default the first of equally good parameters are kept, as scikit-learn keeps them.
             scoring, is_given = self._estimator.scoring, self._rows is None
             progress.last_of_ties = is_given or scoring is not None
-            kind = f"{scoring!r}, {'given' if is_given else 'split'}" if progress.last_of_ties else None
-            progress.watch_validation(self._network.parameters, kind)
+            judged_by = f"{scoring!r}, {self._name() if is_given else 'split'}" if progress.last_of_ties else None
+            progress.watch_validation(self._network.parameters, judged_by)
+
+    def _name(self):
+        """What tells a set given to a fit from that of the next one, if there may be a next."""
+        return f"given {checksum(self._X, self._targets, self._loss_weight)}" if self._estimator.warm_start else "given"
 
     def measure(self):
         """Note the loss and return the score; both are NaN where an output is not finite."""

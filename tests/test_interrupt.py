@@ -2,16 +2,18 @@
 """Ctrl-C ends a fit at once, also in the middle of an epoch, and keeps what has been learnt."""
 
 import contextlib
+import itertools
 import signal
 import threading
 import time
+from functools import partial
 
 import numpy as np
 import pytest
 from sklearn.datasets import load_diabetes
 from sklearn.exceptions import ConvergenceWarning
 
-from bpnet import MLPClassifier, MLPRegressor, Network, Topology, train
+from bpnet import MLPClassifier, MLPRegressor, Network, TabularMLPRegressor, Topology, train
 
 N = 10**6
 LONG = {"hidden_layer_sizes": (64, 64), "max_iter": 10**6, "random_state": 0, "n_iter_no_change": np.inf, "tol": 0}
@@ -116,6 +118,24 @@ def test_an_interrupted_fit_is_the_fit_of_fewer_iterations(solver):
         same = MLPRegressor(**settings, max_iter=3).fit(X, y)
     assert (est.n_iter_, est.loss_) == (3, same.loss_)
     np.testing.assert_array_equal(est.coefs_[0], same.coefs_[0])
+
+
+@pytest.mark.parametrize("n_jobs", [1, 2])
+@pytest.mark.parametrize("pressed", [1, 30])
+def test_ctrl_c_ends_the_fit_of_a_preset_which_keeps_its_last_one(monkeypatch, n_jobs, pressed):
+    X, y = load_diabetes(return_X_y=True)
+    est = TabularMLPRegressor(max_iter=20, random_state=0, n_jobs=n_jobs, verbose=True).fit(X, y)
+    before, n_epochs = est.predict(X), itertools.count(1)
+
+    def press(record):
+        if next(n_epochs) == pressed:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(TabularMLPRegressor, "_net_class", staticmethod(partial(MLPRegressor, callbacks=press)))
+    with pytest.raises(KeyboardInterrupt), pytest.warns(UserWarning, match="Training interrupted by user"):
+        est.fit(X[::-1], y)
+    assert next(n_epochs) == pressed + 1 or n_jobs > 1  # other workers end the nets they are at
+    np.testing.assert_array_equal(est.predict(X), before)
 
 
 def test_ctrl_c_while_predicting_raises(data):

@@ -50,7 +50,7 @@ class BaseTabularMLP(BaseEstimator):
     def fit(self, X, y, sample_weight=None):
         """Fit the columns' transformers and the nets.
 
-        Nothing of an earlier fit is lost if this one fails.
+        Nothing of an earlier fit is lost if this one fails, or Ctrl-C ends it.
 
         Parameters
         ----------
@@ -165,6 +165,8 @@ class BaseTabularMLP(BaseEstimator):
         )
         weights = (None, None) if sample_weight is None else (sample_weight[train], sample_weight[held_out])
         net.fit(X[train], y[train], weights[0], X_val=X[held_out], y_val=y[held_out], sample_weight_val=weights[1])
+        if net._progress.interrupted:  # the net keeps what it has learnt; an average of cut nets helps nobody
+            raise KeyboardInterrupt
         if self.verbose:
             best = int(np.nanargmin(net.validation_loss_curve_))
             print(

@@ -244,6 +244,11 @@ def test_dates_are_no_class_labels():
         source(model)
 
 
+def test_class_labels_that_would_be_cut_are_refused():
+    with pytest.raises(ValueError, match=r"class label 'a\\x00b': a string of C ends"):
+        source(MLPClassifier(**QUICK).fit(X, np.where(LABELS > 0, "a\0b", "c")))
+
+
 def test_class_numbers_beyond_long_long_are_refused():
     with pytest.raises(ValueError, match="a long long holds"):
         source(MLPClassifier(**QUICK).fit(X, (LABELS > 0).astype(np.uint64) * np.uint64(2**64 - 1)))

@@ -8,8 +8,11 @@ from hypothesis import given, settings
 from numpy.testing import assert_allclose, assert_array_equal
 from problems import CATALOGUE, HIDDEN, assert_near, make
 from random_problems import random_problems
+from sklearn.calibration import CalibratedClassifierCV
 from sklearn.compose import ColumnTransformer
 from sklearn.datasets import load_diabetes, load_iris
+from sklearn.ensemble import StackingClassifier
+from sklearn.multiclass import OneVsRestClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
@@ -79,6 +82,24 @@ def test_pipelines_classify_as_in_python(y, input_type, dtype):
     assert_array_equal(result["label"], model.predict(Z))
     assert_allclose(result["probabilities"], model.predict_proba(Z), rtol=0, atol=1e-6)
     assert result["probabilities"].dtype == input_type
+
+
+@pytest.mark.parametrize(
+    ("container", "n_classes"),
+    [
+        (CalibratedClassifierCV(MLPClassifier(**QUICK), cv=2), 2),
+        (CalibratedClassifierCV(MLPClassifier(**QUICK), cv=2), 3),
+        (StackingClassifier([("one", MLPClassifier(**QUICK))], cv=2, stack_method="decision_function"), 3),
+        (StackingClassifier([("one", MLPClassifier(**QUICK))], cv=2), 2),
+        (OneVsRestClassifier(MLPClassifier(**QUICK)), 3),
+    ],
+    ids=["sigmoid 2", "sigmoid 3", "stack of decisions 3", "stack 2", "one against the others 3"],
+)
+def test_containers_that_read_decisions_or_probabilities_say_the_same(container, n_classes):
+    model = container.fit(X, np.minimum(LABELS, n_classes - 1))
+    result = list(run(to_onnx(model, X[:1]), X=X).values())
+    assert_array_equal(result[0], model.predict(X))
+    assert_allclose(result[1], model.predict_proba(X), rtol=0, atol=1e-6)
 
 
 def test_pipelines_predict_as_in_python(dtype):

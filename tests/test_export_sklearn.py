@@ -133,6 +133,12 @@ def test_a_model_out_of_a_file_goes_on_training_there(tmp_path):
     assert there.set_params(warm_start=True).fit(X, LABELS).loss_curve_[-1] < before
 
 
+def test_a_second_order_fit_goes_on_training_there():
+    with pytest.warns(UserWarning, match="has no solver='lm'"):
+        there = MLPRegressor(**QUICK | {"solver": "lm"}).fit(X, LABELS).to_sklearn()
+    assert there.set_params(warm_start=True, max_iter=5).fit(X, LABELS).loss_curve_ and there.best_loss_ < np.inf
+
+
 UNITS = Topology.from_edges(4, [(k, "u") for k in range(4)] + [("u", "y")], outputs=["y"], out_activation="identity")
 INEXPRESSIBLE = {
     "no skip connections: layer 'output' hears h1, input": [Layer(3, "relu"), Layer(None, sources=("h1", "input"))],

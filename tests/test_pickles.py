@@ -14,6 +14,9 @@ from numpy.testing import assert_array_equal
 from problems import GRAPHS, assert_near, make
 from sklearn.datasets import load_iris
 from sklearn.preprocessing import scale
+from tables import QUICK as TABLE_QUICK
+from tables import X as TABLE
+from tables import both, outputs
 
 from bpnet import Layer, MLPClassifier, MLPRegressor, Network, Topology
 from bpnet._pickles import FORMAT
@@ -137,6 +140,15 @@ def test_skops_keeps_every_topology(graph):
     net = make(graph).net()
     twin = through_skops(net)
     assert twin.topology == net.topology and twin.parameters.tobytes() == net.parameters.tobytes()
+
+
+@both
+def test_skops_keeps_presets(kind, y):
+    pd = pytest.importorskip("pandas")
+    words = np.where(TABLE[:, 0] > 0, "a", None)
+    frame = pd.DataFrame({"x": np.where(TABLE[:, 1] > 1, np.nan, TABLE[:, 1]), "word": words, "z": TABLE[:, 2]})
+    model = kind(**TABLE_QUICK).fit(frame, y)
+    assert_array_equal(outputs(through_skops(model), frame), outputs(model, frame))
 
 
 def test_skops_trusts_nothing_of_ours_unasked():

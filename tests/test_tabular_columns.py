@@ -85,6 +85,25 @@ def test_every_second_net_reads_ramps_and_every_one_where_rows_are_few(kind, y, 
     assert len(outputs(many, X)) == N  # each net is given what it was trained on
 
 
+@both
+def test_na_among_objects_is_missing_as_none_and_nan_are(kind, y):
+    pd = pytest.importorskip("pandas")
+    words = np.where(X[:, 1] > 0, "a", "b")
+    frame = pd.DataFrame({"n": pd.array([*range(N - 1), None], "Int64"), "x": X[:, 0], "word": words})
+    model = kind(**QUICK).fit(frame, y)
+    rows = [pd.DataFrame([{"n": gap, "x": 1.0, "word": gap}]) for gap in (pd.NA, None, np.nan)]
+    one, *others = (outputs(model, row) for row in rows)
+    for other in others:
+        assert_array_equal(other, one)
+    table = frame.to_numpy()
+    table[3, 2] = pd.NA  # a declared category
+    filled = table.copy()
+    filled[N - 1, 0] = filled[3, 2] = np.nan
+    a, b = (kind(**QUICK, categorical_features=[2]).fit(each, y) for each in (table, filled))
+    assert_array_equal(outputs(a, table), outputs(b, filled))
+    assert table[3, 2] is pd.NA  # what was given is not changed
+
+
 @pytest.mark.parametrize(
     ("n_classes", "n_rows", "n_hidden"), [(9, 2001, 2), (10, 2001, 3), (10, 2000, 2)], ids=["few", "many", "few rows"]
 )

@@ -187,4 +187,6 @@ def _integer(label):
 
 
 def _escape(text):
+    if "\0" in text:
+        raise ValueError(f"cannot export the class label {text!r}: a string of C ends at the character of number 0")
     return "".join(chr(byte) if chr(byte).isalnum() and byte < 128 else f"\\{byte:03o}" for byte in text.encode())

@@ -35,8 +35,14 @@ def register():
         "BpnetMLPClassifier",
         _classifier_shapes,
         _convert_classifier,
-        # skl2onnx asks for `nocl` by itself: numbers in place of labels, which are not offered.
-        options={"zipmap": [True, False, "columns"], "output_class_labels": [False, True], "nocl": [False]},
+        # skl2onnx asks for some by itself: `nocl`, numbers in place of labels, which are not offered; `raw_scores`
+        # where a calibration or a stack reads `decision_function`.
+        options={
+            "zipmap": [True, False, "columns"],
+            "output_class_labels": [False, True],
+            "nocl": [False],
+            "raw_scores": [False, True],
+        },
     )
 
 
@@ -70,7 +76,8 @@ def _convert_classifier(scope, operator, container):
     network, how, classes = take_apart(operator.raw_operator)
     g = _graph(scope, container, network)
     output, raw = forward(g, network, _inputs(g, operator, network))
-    label, probabilities = operator.outputs
+    label, scores = operator.outputs
+    is_raw = container.get_options(operator.raw_operator, {"raw_scores": False})["raw_scores"]
     # As `predict` does: from the raw outputs, which tell classes apart where probabilities round to the same number.
     if how == "multilabel":
         positive = g("Greater", raw, g.number(0))
@@ -80,8 +87,9 @@ def _convert_classifier(scope, operator, container):
     else:
         positive = g("Cast", g("Greater", raw, g.number(0)), to=onnx_proto.TensorProto.INT64)
         _look_up(g, g("Squeeze", positive, g.constant(np.array([1]))), classes * (3 - len(classes)), label)
-        output = g("Sigmoid", g("Concat", g("Neg", raw), raw, axis=1))
-    _finish(g, output, probabilities)
+        raw = g("Concat", g("Neg", raw), raw, axis=1)
+        output = g("Sigmoid", raw)
+    _finish(g, raw if is_raw else output, scores)
 
 
 def _look_up(g, number, classes, label):

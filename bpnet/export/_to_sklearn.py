@@ -131,6 +131,8 @@ def _restore_progress(progress, result, network):
     best = _unflat(network.parameters if best_parameters is None else best_parameters, network)
     result._best_coefs, result._best_intercepts = best[: len(best) // 2], best[len(best) // 2 :]
     result._no_improvement_count = 0 if progress is None else progress.n_stagnant
+    if not hasattr(result, "best_loss_"):
+        result.best_loss_ = np.inf
     rule = None if progress is None else progress.rule
     if isinstance(rule, Adam) and result.solver == "adam":
         optimizer = AdamOptimizer(params, rule.rate, rule.beta_1, rule.beta_2, rule.epsilon)

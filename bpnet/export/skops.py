@@ -19,5 +19,10 @@ TRUSTED = (
     "bpnet.schedules.Constant",
     "bpnet.schedules.InverseScaling",
     "bpnet.schedules.Planned",
+    "bpnet.tabular.classifier.TabularMLPClassifier",
+    "bpnet.tabular.columns.as_objects",
+    "bpnet.tabular.ramps.Ramps",
+    "bpnet.tabular.regressor.TabularMLPRegressor",
     "bpnet.topology.Topology",
+    "numpy.dtype",  # which scikit-learn's imputer keeps, in the presets
 )

@@ -14,7 +14,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from bpnet.estimators._checks import check_weights, too_large_is_a_value_error
 from bpnet.estimators._topology import hidden_sizes
 from bpnet.layers import Layer
-from bpnet.tabular.columns import is_frame, make_preprocessor, split_columns
+from bpnet.tabular.columns import is_frame, make_preprocessor, na_as_nan, split_columns
 from bpnet.tabular.folds import deal
 from bpnet.tabular.ramps import Ramps
 
@@ -127,6 +127,7 @@ class BaseTabularMLP(BaseEstimator):
 
     def _check(self, X, **fitting):
         """X as a DataFrame or an array; with y, where that is to be fitted to, even if it is None."""
+        X = na_as_nan(X)
         checks: dict
         if is_frame(X):
             checks = {"skip_check_array": True}

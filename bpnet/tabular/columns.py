@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """From the columns of a table to numbers that a network can learn from, by scikit-learn's own transformers."""
 
+import sys
 from numbers import Integral
 
 import numpy as np
@@ -52,6 +53,20 @@ def as_objects(X):
         return X.astype(object).where(X.notna(), None).to_numpy(dtype=object)
     X = np.array(X, dtype=object)
     X[X != X] = None  # NaN alone differs from itself
+    return X
+
+
+def na_as_nan(X):
+    """The same with NaN where pandas' NA stands among objects: scikit-learn's transformers do not know NA there."""
+    if is_frame(X):
+        objects = [j for j, dtype in enumerate(X.dtypes) if isinstance(dtype, np.dtypes.ObjectDType)]
+        if any(X.iloc[:, j].isna().any() for j in objects):
+            X = X.copy()
+            for j in objects:
+                X.isetitem(j, X.iloc[:, j].where(X.iloc[:, j].notna(), np.nan))
+    elif isinstance(X, np.ndarray) and X.dtype == object and "pandas" in sys.modules:
+        na = sys.modules["pandas"].NA
+        X = np.where(np.frompyfunc(lambda value: value is na, 1, 1)(X).astype(bool), np.nan, X)
     return X
 
 

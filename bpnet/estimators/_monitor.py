@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from bpnet.callbacks._record import EpochRecord
+from bpnet.estimators._standing import SETTLED
 from bpnet.network import Network
 
 
@@ -114,7 +115,8 @@ class Monitor:
     def _stand(self, n_iter, elapsed, stops):
         if self.standing.checksum is None:
             self.standing.checksum = self.job.checksum()
-        return replace(self.standing, n_iter=n_iter, elapsed=elapsed, stops=stops)
+        settings = {name: getattr(self.draft, name) for name in ("loss", *SETTLED)}
+        return replace(self.standing, n_iter=n_iter, elapsed=elapsed, stops=stops, settings=settings)
 
     def _fitted(self, n_iter):
         """A copy of the estimator as if training ended now."""

@@ -120,9 +120,11 @@ class Monitor:
 
     def _fitted(self, n_iter):
         """A copy of the estimator as if training ended now."""
-        fitted, network = copy(self.draft), self.network
-        fitted.network_ = network._with(network.parameters.copy())
-        progress = deepcopy(self.progress)
+        fitted, progress = copy(self.draft), deepcopy(self.progress)
+        # Full-batch solvers go by scores of a given set only, and then the monitor judges them.
+        keeps_best = self.judges if progress.rule is None else fitted.early_stopping
+        parameters = progress.best_parameters if keeps_best else self.network.parameters
+        fitted.network_ = self.network._with(parameters.copy())
         if progress.rule is None:
             fitted._report_curves(progress)
             fitted.loss_ = progress.loss_curve[-1]

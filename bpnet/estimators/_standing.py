@@ -44,9 +44,7 @@ class Standing:
             if not is_same:
                 raise ValueError(f"expected {name} as in the checkpoint, {before!r}, got {now!r}")
         if estimator.early_stopping and self.rows_set_aside is None and not on_given:
-            raise ValueError(
-                "expected early_stopping=False as in the checkpoint, without rows set aside, got True"
-            )
+            raise ValueError("expected early_stopping=False as in the checkpoint, without rows set aside, got True")
 
     def check_network(self, network):
         """Raise ValueError for a network of another topology."""

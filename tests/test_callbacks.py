@@ -144,6 +144,26 @@ def test_an_error_in_a_callback_ends_the_fit_and_keeps_the_old_one():
     assert last.n_ends == 1
 
 
+@pytest.mark.parametrize("solver", ["adam", "lbfgs"])
+def test_all_callbacks_are_ended_in_order_where_the_end_of_one_raises(solver):
+    ended = []
+
+    class Named(Ended):
+        def __init__(self, name, error=None):
+            super().__init__()
+            self.name, self.error = name, error
+
+        def end(self):
+            ended.append(self.name)
+            if self.error is not None:
+                raise self.error
+
+    watch = [Named(1), Named(2, RuntimeError("the end of 2")), Named(3)]
+    with pytest.raises(RuntimeError, match="the end of 2"):
+        MLPRegressor(**QUICK, solver=solver, callbacks=watch).fit(X, Y)
+    assert ended == [1, 2, 3]
+
+
 def test_ctrl_c_in_a_callback_ends_the_fit_like_any_other():
     def interrupt(record):
         if record.epoch == 2:

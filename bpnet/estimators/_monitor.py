@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """What happens between two epochs apart from the stopping rules: validation, gradient norm, callbacks."""
 
+from contextlib import ExitStack
 from copy import copy, deepcopy
 from dataclasses import dataclass, replace
 from time import monotonic
@@ -59,9 +60,10 @@ class Monitor:
         return self
 
     def __exit__(self, *_):
-        for callback in self.callbacks:
-            if hasattr(callback, "end"):
-                callback.end()
+        with ExitStack() as ends:  # in order, also where one of them raises
+            for callback in reversed(self.callbacks):
+                if hasattr(callback, "end"):
+                    ends.callback(callback.end)
 
     def begins(self):
         """Before an epoch."""

@@ -219,7 +219,7 @@ class BaseMLP(AsksNetwork, ShowsNetwork, CallbackSupportMixin, PickledByFormat):
         self.validation_scores_ = progress.validation_scores
         self.best_validation_score_ = progress.best_validation_score
         if progress.best_validation_score is None and progress.validation_scores:
-            self.best_validation_score_ = max(progress.validation_scores)
+            self.best_validation_score_ = max(progress.validation_scores, key=lambda s: -np.inf if np.isnan(s) else s)
 
     def _split(self, rows, y, random_state):
         """Training and validation rows, as scikit-learn splits them."""

@@ -169,6 +169,14 @@ def compiled(loss, out_activations=()):
     )
 
 
+def are_same(loss, other):
+    """Whether two losses, as `compiled` takes them, are one; a name is its object with the parameters of default."""
+    if loss is other or loss == other:
+        return True
+    a, b = compiled(loss), compiled(other)
+    return a.name != "own" and (a.name, a.parameters) == (b.name, b.parameters)
+
+
 def resolve(name, topology):
     """The compiled loss for a topology, and whether it reads the raw outputs.
 

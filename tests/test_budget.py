@@ -93,6 +93,22 @@ def test_no_time_at_all_leaves_the_starting_weights():
         assert est.n_iter_ == 0 and est.loss_curve_ == [] and np.isnan(est.loss_) and np.isfinite(est.predict(X)).all()
 
 
+@pytest.mark.parametrize("more", [{}, {"solver": "rprop"}, {"solver": "lbfgs"}, {"solver": "lm"}])
+def test_starts_that_time_leaves_without_an_epoch_have_no_loss_and_lose(more):
+    settings = QUICK | LONG | more
+    with pytest.warns(ConvergenceWarning, match="max_time|MAX_TIME"):
+        none, alone = (MLPRegressor(**settings | {"n_restarts": n}, max_time=1e-9).fit(X, Y) for n in (3, 1))
+    assert np.isnan(none.restart_losses_).all() and len(none.restart_losses_) == 3
+    assert np.isnan(none.loss_) and none.n_iter_ == 0 and none.loss_curve_ == []
+    assert_array_equal(none.network_.parameters, alone.network_.parameters)
+
+
+def test_a_start_with_a_loss_is_better_than_those_without():
+    with pytest.warns(ConvergenceWarning, match="max_time"):
+        est = MLPRegressor(**QUICK | LONG, max_time=0.3, n_restarts=3).fit(X, Y)
+    assert est.restart_losses_[0] == est.loss_ == est.loss_curve_[-1] and np.isnan(est.restart_losses_[1:]).all()
+
+
 # Norm of the gradient.
 
 

@@ -84,6 +84,30 @@ def test_a_record_holds_the_estimator_as_if_training_ended_there(solver):
     assert_array_equal(est.predict(X), kept)
 
 
+@pytest.mark.parametrize("solver", ["adam", "rprop", "lbfgs", "lm"])
+@pytest.mark.parametrize("given", [False, True])
+def test_the_estimator_of_a_record_has_the_best_parameters_where_early_stopping_keeps_them(solver, given):
+    told, noise = [], np.random.default_rng(0).standard_normal(200)  # nothing to learn, so scores soon fall
+    settings = QUICK | {"hidden_layer_sizes": (30,), "max_iter": 20, "n_iter_no_change": 99, "solver": solver}
+    validated = {"X_val": X[:50], "y_val": noise[:50]} if given else {}
+    if given or solver not in ("lbfgs", "lm"):  # those do not split rows off
+        settings["early_stopping"] = True
+
+    def look(record):
+        told.append((record.estimator, record.network.parameters.copy()))
+
+    est = MLPRegressor(**settings, callbacks=[look]).fit(X[50:], noise[50:], **validated)
+    assert not est.validation_scores_ or int(np.argmax(est.validation_scores_)) < 19
+    for epoch, (seen, _) in enumerate(told, 1):
+        short = MLPRegressor(**settings | {"max_iter": epoch}).fit(X[50:], noise[50:], **validated)
+        assert_array_equal(seen.predict(X), short.predict(X))
+        assert seen.best_validation_score_ == short.best_validation_score_
+        if given:
+            assert seen.score(X[:50], noise[:50]) == pytest.approx(seen.best_validation_score_, rel=1e-12)
+    # The network is that of the last epoch all the same.
+    assert (told[-1][0].network_.parameters != told[-1][1]).any() == bool(est.validation_scores_)
+
+
 @pytest.mark.parametrize("solver", ["adam", "sgd", "lbfgs"])
 @pytest.mark.parametrize("more", [{}, {"early_stopping": True}])
 def test_true_stops_and_all_callbacks_are_told(solver, more, recwarn):
@@ -118,6 +142,26 @@ def test_an_error_in_a_callback_ends_the_fit_and_keeps_the_old_one():
         est.set_params(callbacks=[fails, last]).fit(X, -Y)
     assert_array_equal(est.predict(X), before)
     assert last.n_ends == 1
+
+
+@pytest.mark.parametrize("solver", ["adam", "lbfgs"])
+def test_all_callbacks_are_ended_in_order_where_the_end_of_one_raises(solver):
+    ended = []
+
+    class Named(Ended):
+        def __init__(self, name, error=None):
+            super().__init__()
+            self.name, self.error = name, error
+
+        def end(self):
+            ended.append(self.name)
+            if self.error is not None:
+                raise self.error
+
+    watch = [Named(1), Named(2, RuntimeError("the end of 2")), Named(3)]
+    with pytest.raises(RuntimeError, match="the end of 2"):
+        MLPRegressor(**QUICK, solver=solver, callbacks=watch).fit(X, Y)
+    assert ended == [1, 2, 3]
 
 
 def test_ctrl_c_in_a_callback_ends_the_fit_like_any_other():

@@ -17,6 +17,7 @@ from sklearn.datasets import load_digits
 from bpnet import MLPClassifier, MLPRegressor
 from bpnet.callbacks import Checkpoint, resume
 from bpnet.estimators._standing import checksum
+from bpnet.losses import Quantile
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -133,6 +134,69 @@ def test_parameters_may_be_changed_before_it_goes_on(tmp_path):
     crashed(MLPClassifier(**QUICK), tmp_path / "file", 4, X, LABELS)
     est = resume(tmp_path / "file").set_params(max_iter=12).fit(X, LABELS)
     assert_same_fit(est, MLPClassifier(**QUICK | {"max_iter": 12}).fit(X, LABELS))
+
+
+CHANGES_TOO_LATE = {
+    "activation": "tanh", "hidden_layer_sizes": (7,), "loss": "absolute_error", "out_activation": "tanh",
+    "validation_fraction": 0.2, "early_stopping": True, "learning_rate": "invscaling", "learning_rate_init": 0.1,
+    "power_t": 1.0, "momentum": 0.5, "nesterovs_momentum": False, "beta_1": 0.5, "beta_2": 0.5, "epsilon": 1e-3,
+    "initializer": "he_normal", "random_state": 2,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", CHANGES_TOO_LATE)
+def test_parameters_that_would_not_be_heeded_are_refused_by_name(name, tmp_path):
+    crashed(MLPRegressor(**QUICK), tmp_path / "file", 4, X, LABELS)
+    est = resume(tmp_path / "file")
+    before = getattr(est, name)
+    with pytest.raises(ValueError, match=rf"expected .*\b{name}\b.* as in the checkpoint"):
+        est.set_params(**{name: CHANGES_TOO_LATE[name]}).fit(X, LABELS)
+    # It can be changed back.
+    assert_same_fit(est.set_params(**{name: before}).fit(X, LABELS), MLPRegressor(**QUICK).fit(X, LABELS))
+
+
+def test_other_parameters_are_heeded(tmp_path):
+    crashed(MLPClassifier(**QUICK), tmp_path / "file", 4, X, LABELS)
+    left = resume(tmp_path / "file").fit(X, LABELS)
+    changes = {
+        "max_iter": 8, "max_time": 1e-9, "gradient_tol": 1e9, "alpha": 3.0,
+        "alpha_l1": 0.1, "weight_decay": 0.1, "dropout": 0.5, "input_dropout": 0.5, "max_gradient_norm": 1e-3,
+        "label_smoothing": 0.3, "batch_size": 9, "shuffle": False, "class_weight": {0: 9.0}, "frozen": "h1",
+    }  # fmt: skip
+    for name, value in changes.items():
+        est = resume(tmp_path / "file").set_params(**{name: value}).fit(X, LABELS)
+        assert est.loss_curve_[:4] == left.loss_curve_[:4], name
+        assert (est.network_.parameters != left.network_.parameters).any(), name
+
+
+def test_rows_set_aside_are_needed_for_early_stopping_only_where_none_are_given(tmp_path):
+    given = {"X_val": X[:50], "y_val": LABELS[:50]}
+    crashed(MLPClassifier(**QUICK), tmp_path / "file", 4, X, LABELS, **given)
+    est = resume(tmp_path / "file").set_params(early_stopping=True).fit(X, LABELS, **given)
+    assert len(est.validation_scores_) == est.n_iter_ == 9
+    crashed(MLPClassifier(**QUICK, early_stopping=True), tmp_path / "file", 4, X, LABELS)
+    est = resume(tmp_path / "file").set_params(early_stopping=False).fit(X, LABELS)
+    assert len(est.validation_scores_) == est.n_iter_ == 9
+
+
+def test_a_start_is_refused_where_a_training_goes_on(tmp_path):
+    start = MLPRegressor(**QUICK).fit(X, LABELS)
+    crashed(MLPRegressor(**QUICK), tmp_path / "file", 4, X, LABELS)
+    for more in ({"coef_init": start.coefs_}, {"intercept_init": start.intercepts_}):
+        with pytest.raises(ValueError, match="neither coef_init nor intercept_init where a training is resumed"):
+            resume(tmp_path / "file").fit(X, LABELS, **more)
+
+
+def test_losses_and_seeds_that_are_objects_are_known_again(tmp_path):
+    settings = QUICK | {"loss": Quantile([0.2, 0.8]), "random_state": np.random.RandomState(3)}
+    est = MLPRegressor(**settings, callbacks=[Checkpoint(tmp_path / "file"), crash(4)])
+    with pytest.raises(Crash):
+        est.fit(X, LABELS)
+    again = resume(tmp_path / "file").set_params(loss=Quantile([0.2, 0.8]))
+    whole = MLPRegressor(**settings | {"random_state": np.random.RandomState(3)}).fit(X, LABELS)
+    assert_same_fit(pickle.loads(pickle.dumps(again)).fit(X, LABELS), whole)
+    with pytest.raises(ValueError, match="expected loss as in the checkpoint"):
+        again.set_params(loss=Quantile([0.1, 0.8])).fit(X, LABELS)
 
 
 def test_epochs_between_are_not_saved_and_time_counts_on(tmp_path):

@@ -18,12 +18,23 @@ from sklearn.preprocessing import scale
 
 import bpnet as ours
 from bpnet import MLPClassifier, MLPRegressor
+from bpnet.losses import Huber, Quantile
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
 X, Y, LABELS = scale(load_iris().data), load_iris().data[:, 3], load_iris().target
 SEVERAL = scale(load_iris().data[:, 2:])
 QUICK = {"hidden_layer_sizes": (4,), "max_iter": 3, "random_state": 0}
+
+
+class OwnLoss:
+    """The squared error, in Python."""
+
+    def value(self, a, y):
+        return ((a - y) ** 2).sum(axis=1) / 2
+
+    def gradient(self, a, y):
+        return a - y
 
 
 def both(kind, **settings):
@@ -317,6 +328,29 @@ def test_a_warm_start_needs_the_same_network():
             a.fit(X, Y)  # goes on with the old layers, or with outputs that do not fit the loss
         with pytest.raises(ValueError, match="a warm start needs the same network as before"):
             b.fit(X, Y)
+
+
+@pytest.mark.parametrize(
+    "before, after",
+    [
+        ("squared_error", "absolute_error"),
+        ("huber", Huber(2.0)),
+        (Quantile([0.1, 0.9]), Quantile([0.2, 0.9])),
+        ("absolute_error", OwnLoss()),
+        (OwnLoss(), OwnLoss()),
+    ],
+)
+def test_a_warm_start_needs_the_same_loss(before, after):
+    their = theirs.MLPRegressor("squared_error", **QUICK, warm_start=True).fit(X, np.exp(Y))
+    assert len(their.set_params(loss="poisson").fit(X, np.exp(Y)).loss_curve_) == 6
+    est = ours.MLPRegressor(before, **QUICK, warm_start=True).fit(X, Y)
+    fitted = est.predict(X)
+    for fit in (est.set_params(loss=after).fit, est.partial_fit):
+        with pytest.raises(ValueError, match="a warm start needs the same loss as before: expected .*, got"):
+            fit(X, Y)
+    assert_array_equal(est.set_params(loss=before).predict(X), fitted)
+    same = Huber(1) if before == "huber" else before  # a name is the object with its defaults
+    assert len(est.set_params(loss=same).fit(X, Y).loss_curve_) == 2 * est.n_iter_
 
 
 def test_a_warm_start_may_change_early_stopping():

@@ -27,6 +27,34 @@ def test_the_suggestion_learns_faster_than_far_lower_and_far_higher_rates(solver
     assert suggested < 0.7 * low and (suggested < 0.7 * high or not np.isfinite(high))
 
 
+@pytest.mark.parametrize("batch_size", [16, 32, 200])
+def test_the_noise_of_small_batches_makes_no_suggestion(batch_size):
+    # From one step to the next the average falls most where it has seen few batches, at rates that learn nothing.
+    for seed in range(5):
+        est = MLPRegressor(batch_size=batch_size, random_state=seed, max_iter=5)
+        best = find_learning_rate(est, A, TARGET).suggestion
+        assert 3e-4 < best < 3e-2
+        low, default, suggested = (
+            est.set_params(learning_rate_init=rate).fit(A, TARGET).loss_ for rate in (best / 100, 1e-3, best)
+        )
+        assert suggested < 0.7 * low and suggested < 1.02 * default
+
+
+@pytest.mark.parametrize("n_steps", [50, 100, 1000])
+def test_longer_and_shorter_tests_suggest_the_like(n_steps):
+    for seed in range(5):
+        est = MLPRegressor(batch_size=32, random_state=seed)
+        assert 1e-4 < find_learning_rate(est, A, TARGET, n_steps=n_steps).suggestion < 5e-2
+
+
+def test_the_suggestion_is_where_the_average_falls_most():
+    found = find_learning_rate(MLPRegressor(batch_size=64, random_state=0), A, TARGET)
+    falls = [found.smoothed[k - 10] - found.smoothed[k + 10] for k in range(19, len(found.rates) - 10)]
+    assert found.suggestion == found.rates[19 + int(np.nanargmax(falls))]
+    short = find_learning_rate(MLPRegressor(random_state=0), A, TARGET, n_steps=10)
+    assert short.suggestion == short.rates[len(short.rates) - 1]
+
+
 def test_rates_grow_by_one_factor_and_losses_are_those_of_the_batches():
     # Two steps that barely move anything: the losses of the first batches at the starting weights.
     est = MLPRegressor(solver="sgd", momentum=0, batch_size=442, shuffle=False, random_state=3, alpha=0.5)

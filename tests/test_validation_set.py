@@ -317,3 +317,43 @@ def test_estimators_pickled_before_there_were_such_parameters_predict_and_go_on(
     assert_array_equal(old.predict(D), est.predict(D))
     assert old.fit(C, NAMES).validation_scores_ == est.fit(C, NAMES).validation_scores_
     assert old.get_params() == est.get_params()
+
+
+@pytest.mark.parametrize("solver", ["adam", "lbfgs", "lm"])
+@pytest.mark.parametrize("early", [False, True])
+@pytest.mark.parametrize("epoch", [1, 3])
+def test_ctrl_c_in_a_scorer_leaves_curves_of_one_length(solver, early, epoch):
+    calls = []
+
+    def scorer(est, X, y):
+        calls.append(est)
+        if len(calls) == epoch:
+            raise KeyboardInterrupt
+        return len(calls) / 10
+
+    est = MLPRegressor(**QUICK, solver=solver, early_stopping=early, scoring=scorer)
+    with pytest.warns(UserWarning, match="interrupted"):
+        est.fit(A, TARGET, X_val=B, y_val=TARGET_VAL)
+    curves = est.loss_curve_, est.validation_loss_curve_, est.validation_scores_
+    assert [len(curve) for curve in curves] == [epoch] * 3 and est.n_iter_ == epoch
+    assert_array_equal(est.validation_scores_, [0.1, 0.2, np.nan][-epoch:])
+    assert np.isfinite(est.validation_loss_curve_).all()
+    if epoch == 3:
+        assert est.best_validation_score_ == 0.2
+
+
+def test_scores_after_one_that_is_no_number_may_be_the_best():
+    scores = iter([np.nan, 0.3, np.nan, 0.2] + [0.1] * 4)
+    est = MLPRegressor(**QUICK, scoring=lambda est, X, y: next(scores)).fit(A, TARGET, X_val=B, y_val=TARGET_VAL)
+    assert est.best_validation_score_ == 0.3
+
+
+@pytest.mark.parametrize("score", [None, {"r2": 1.0}, "good"])
+@pytest.mark.parametrize("early", [False, True])
+def test_scorers_that_give_no_number_are_named(score, early):
+    def forgetful(est, X, y):
+        return score
+
+    est = MLPRegressor(**QUICK, early_stopping=early, scoring=forgetful)
+    with pytest.raises(ValueError, match=r"expected a number from scoring=<function .*forgetful.*, got"):
+        est.fit(A, TARGET, X_val=B, y_val=TARGET_VAL)

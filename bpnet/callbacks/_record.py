@@ -30,8 +30,8 @@ class EpochRecord:
     network : Network
         The network as it stands: the one that is being trained, so copy what is to be kept, and change nothing.
     estimator : MLPRegressor or MLPClassifier
-        A fitted copy, as if training ended now, with its own parameters. It is made when first asked for, which is to
-        be while the callback runs, at a cost of O(W).
+        A fitted copy, as if training ended now, with its own parameters: with early stopping the best so far, not those
+        of `network`. It is made when first asked for, which is to be while the callback runs, at a cost of O(W).
     """
 
     epoch: int

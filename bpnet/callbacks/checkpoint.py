@@ -69,8 +69,9 @@ class Checkpoint:
 def resume(path, callbacks=None):
     """The estimator of a checkpoint; its `fit`, given the same data, goes on to the end of the training.
 
-    Its parameters may be changed before, `max_iter` for example; left as they are, the fit is the same, to the bit, as
-    if nothing had happened.
+    Parameters that each epoch heeds anew may be changed before, `max_iter` for example; left as they are, the fit is
+    the same, to the bit, as if nothing had happened. `fit` refuses changes that would come too late: of the network,
+    the loss, the split, the solver and its rates.
 
     Parameters
     ----------

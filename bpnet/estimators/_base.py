@@ -27,6 +27,7 @@ from bpnet.estimators._restarts import fit_starts
 from bpnet.estimators._sklearn_callbacks import CallbackSupportMixin, begin_tasks
 from bpnet.estimators._topology import bind, hidden_sizes
 from bpnet.estimators._validation_set import check_given
+from bpnet.losses import are_same
 from bpnet.network import Network
 from bpnet.optimizers.full_batch import SOLVERS
 from bpnet.optimizers.stochastic import Progress
@@ -171,6 +172,11 @@ class BaseMLP(AsksNetwork, ShowsNetwork, CallbackSupportMixin, PickledByFormat):
                     f"a warm start needs the same network as before: expected {self.network_.topology!r}, "
                     f"got {topology!r}"
                 )
+            if not are_same(self.loss, self.network_.loss_name):
+                raise ValueError(
+                    f"a warm start needs the same loss as before: expected {self.network_.loss_name!r}, "
+                    f"got {self.loss!r}"
+                )
             w = aligned(self.network_.parameters, self.network_.dtype)
         else:
             # One factor for all layers, the output's too: that is scikit-learn's rule.
@@ -213,7 +219,7 @@ class BaseMLP(AsksNetwork, ShowsNetwork, CallbackSupportMixin, PickledByFormat):
         self.validation_scores_ = progress.validation_scores
         self.best_validation_score_ = progress.best_validation_score
         if progress.best_validation_score is None and progress.validation_scores:
-            self.best_validation_score_ = max(progress.validation_scores)
+            self.best_validation_score_ = max(progress.validation_scores, key=lambda s: -np.inf if np.isnan(s) else s)
 
     def _split(self, rows, y, random_state):
         """Training and validation rows, as scikit-learn splits them."""

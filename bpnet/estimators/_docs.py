@@ -122,7 +122,8 @@ ATTRIBUTES = """coefs_, intercepts_ : list of ndarray
     network_ : Network
         The fitted network, the door to its derivatives.
     loss_ : float
-        Objective at the end: the data term as a weighted mean over samples, plus the penalty.
+        Objective at the end: the data term as a weighted mean over samples, plus the penalty. NaN where `max_time` was
+        up before an epoch or iteration ended: nothing is known of it.
     loss_curve_ : list of float
         The same for each epoch or iteration.
     validation_loss_curve_ : list of float or None
@@ -138,7 +139,9 @@ ATTRIBUTES = """coefs_, intercepts_ : list of ndarray
     n_evaluations_ : int
         Values of the loss with their gradients that a solver which sees all rows at once has computed.
     restart_losses_ : list of float
-        With `n_restarts` above 1, `loss_` of each start; infinity where the training diverged.
+        With `n_restarts` above 1, `loss_` of each start: infinity where the training diverged, NaN where `max_time`,
+        which they share, was up before an epoch or iteration ended. The first such start is kept where all others are
+        NaN or infinite too.
     t_ : int
         Samples seen in training.
     n_layers_, n_outputs_ : int

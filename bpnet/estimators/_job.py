@@ -47,6 +47,7 @@ class Job(NamedTuple):
         if self.resumed.checksum != self.checksum():
             raise ValueError("the checkpoint belongs to a training with other data: expected X, y, sample_weight and "
                              "validation set as they were")  # fmt: skip
+        self.resumed.check(estimator, self.given is not None)
 
     def random_state(self, estimator):
         """The estimator's; where a training is resumed its own go on later, and none are to be drawn before."""

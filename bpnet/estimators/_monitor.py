@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """What happens between two epochs apart from the stopping rules: validation, gradient norm, callbacks."""
 
+from contextlib import ExitStack
 from copy import copy, deepcopy
 from dataclasses import dataclass, replace
 from time import monotonic
@@ -9,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from bpnet.callbacks._record import EpochRecord
+from bpnet.estimators._standing import SETTLED
 from bpnet.network import Network
 
 
@@ -58,9 +60,10 @@ class Monitor:
         return self
 
     def __exit__(self, *_):
-        for callback in self.callbacks:
-            if hasattr(callback, "end"):
-                callback.end()
+        with ExitStack() as ends:  # in order, also where one of them raises
+            for callback in reversed(self.callbacks):
+                if hasattr(callback, "end"):
+                    ends.callback(callback.end)
 
     def begins(self):
         """Before an epoch."""
@@ -114,13 +117,16 @@ class Monitor:
     def _stand(self, n_iter, elapsed, stops):
         if self.standing.checksum is None:
             self.standing.checksum = self.job.checksum()
-        return replace(self.standing, n_iter=n_iter, elapsed=elapsed, stops=stops)
+        settings = {name: getattr(self.draft, name) for name in ("loss", *SETTLED)}
+        return replace(self.standing, n_iter=n_iter, elapsed=elapsed, stops=stops, settings=settings)
 
     def _fitted(self, n_iter):
         """A copy of the estimator as if training ended now."""
-        fitted, network = copy(self.draft), self.network
-        fitted.network_ = network._with(network.parameters.copy())
-        progress = deepcopy(self.progress)
+        fitted, progress = copy(self.draft), deepcopy(self.progress)
+        # Full-batch solvers go by scores of a given set only, and then the monitor judges them.
+        keeps_best = self.judges if progress.rule is None else fitted.early_stopping
+        parameters = progress.best_parameters if keeps_best else self.network.parameters
+        fitted.network_ = self.network._with(parameters.copy())
         if progress.rule is None:
             fitted._report_curves(progress)
             fitted.loss_ = progress.loss_curve[-1]

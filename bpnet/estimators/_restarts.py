@@ -19,8 +19,12 @@ def fit_starts(estimator, job, start):
 
     The first start is that of a fit with `n_restarts=1`. Seeds are drawn for the others before any training, so neither
     the number of workers nor their order matters. A start from which the training diverges has the loss infinity; the
-    error is raised where all do.
+    error is raised where all do. One that `max_time` ends before its first epoch has the loss NaN, which is never less.
     """
+    if job.resumed is not None and any(values is not None for values in start):
+        raise ValueError(
+            "expected neither coef_init nor intercept_init where a training is resumed, which goes on with its weights"
+        )
     random_state, n_more = job.random_state(estimator), estimator.n_restarts - 1
     if not n_more:
         return _train(*_begin(estimator, job, random_state, start))

@@ -95,9 +95,8 @@ def fit_stochastic(estimator, network, job, random_state):
     if early and incremental:
         raise ValueError("partial_fit does not support early_stopping=True")
     w = network.parameters
-    standing = job.interrupted() or _start(estimator, w, job, random_state)
-    if len(standing.w) != len(w):
-        raise ValueError(f"the checkpoint belongs to a network of {len(standing.w)} parameters, got one of {len(w)}")
+    standing = job.interrupted() or _start(estimator, network, job, random_state)
+    standing.check_network(network)
     w[:], standing.w = standing.w, w
     progress, train = standing.progress, standing.order
     data = job.data(network)
@@ -143,8 +142,9 @@ def make_epoch(estimator, network, data, progress, n_rows, random_state):
     )  # fmt: skip
 
 
-def _start(estimator, w, job, random_state):
+def _start(estimator, network, job, random_state):
     """Where a training begins: all rows, or what a split leaves for training."""
+    w = network.parameters
     progress, train, aside = estimator._resume(w, job.goes_on, job.incremental), np.arange(len(job.y)), None
     if estimator.early_stopping and job.given is None:
         train, aside = estimator._split(train, job.y, random_state)
@@ -154,7 +154,7 @@ def _start(estimator, w, job, random_state):
             )
         if job.weight is not None and not (job.weight[train].any() and job.weight[aside].any()):
             raise ValueError("expected weights above 0 among the rows set aside and among those left for training")
-    return Standing(w, progress, train, aside, random_state)
+    return Standing(w, progress, train, aside, random_state, topology=network.topology)
 
 
 def _set_aside(estimator, network, job, data, rows):

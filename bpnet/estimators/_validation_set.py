@@ -72,7 +72,7 @@ class ValidationSet:
         self._X, self._targets, self._weight = X, y, sample_weight
         self._loss_weight = estimator._weigh(y, sample_weight)
         self._labels = estimator._decode_targets(y)
-        self._losses: list = []
+        self._progress: Any = None
         self._score = None
         if estimator.scoring not in (None, "loss"):
             self._score = self._bind_scorer(X if rows is None else X[rows])
@@ -91,7 +91,7 @@ class ValidationSet:
             progress.validation_losses = []
         if progress.validation_scores is None and not early_stopping:
             progress.validation_scores = []
-        self._losses = progress.validation_losses
+        self._progress = progress
         if early_stopping:
             # By default the first of equally good parameters are kept, as scikit-learn keeps them.
             scoring, is_given = self._estimator.scoring, self._rows is None
@@ -104,17 +104,35 @@ class ValidationSet:
         return f"given {checksum(self._X, self._targets, self._loss_weight)}" if self._estimator.warm_start else "given"
 
     def measure(self):
-        """Note the loss and return the score; both are NaN where an output is not finite."""
-        raw = self._outputs(self._network._reads_raw)
-        if not np.isfinite(raw).all():
-            self._losses.append(np.nan)
-            return np.nan
-        values = self._network._loss.value(raw, self._as_matrix(raw))
-        loss = self._estimator._loss_scale() * _mean(values, self._loss_weight)
-        self._losses.append(loss)
-        if self._estimator.scoring == "loss":
+        """Note the loss and return the score; both are NaN where an output is not finite, or Ctrl-C comes before."""
+        loss = np.nan
+        try:
+            raw = self._outputs(self._network._reads_raw)
+            is_finite = np.isfinite(raw).all()
+            if is_finite:
+                values = self._network._loss.value(raw, self._as_matrix(raw))
+                loss = self._estimator._loss_scale() * _mean(values, self._loss_weight)
+            score = self._judge(raw, loss) if is_finite else np.nan
+        except KeyboardInterrupt:
+            # The epoch counts, so it has its place in all curves.
+            self._progress.validation_scores.append(np.nan)
+            raise
+        finally:
+            self._progress.validation_losses.append(loss)
+        return score
+
+    def _judge(self, raw, loss):
+        """The score of outputs that are all finite."""
+        scoring = self._estimator.scoring
+        if scoring == "loss":
             return -loss
-        return self._default_score(raw) if self._score is None else float(self._score())
+        if self._score is None:
+            return self._default_score(raw)
+        score = self._score()
+        try:
+            return float(score)
+        except (TypeError, ValueError):
+            raise ValueError(f"expected a number from scoring={scoring!r}, got {score!r}") from None
 
     def _default_score(self, raw):
         """Accuracy or R^2."""

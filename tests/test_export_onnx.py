@@ -11,7 +11,8 @@ from random_problems import random_problems
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.compose import ColumnTransformer
 from sklearn.datasets import load_diabetes, load_iris
-from sklearn.ensemble import StackingClassifier
+from sklearn.ensemble import BaggingClassifier, StackingClassifier
+from sklearn.model_selection import GridSearchCV, TunedThresholdClassifierCV
 from sklearn.multiclass import OneVsRestClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
@@ -84,22 +85,57 @@ def test_pipelines_classify_as_in_python(y, input_type, dtype):
     assert result["probabilities"].dtype == input_type
 
 
+MODEL = MLPClassifier(**QUICK)
+SCALED = make_pipeline(StandardScaler(), MODEL)
+SEARCH = GridSearchCV(SCALED, {"mlpclassifier__alpha": [0.1]}, cv=2)
+CONTAINERS = {
+    "sigmoid": lambda model: CalibratedClassifierCV(model, cv=2),
+    "stack of decisions": lambda model: StackingClassifier([("one", model)], cv=2, stack_method="decision_function"),
+    "stack": lambda model: StackingClassifier([("one", model)], final_estimator=model, cv=2),
+    "one against the others": OneVsRestClassifier,
+    "bag": lambda model: BaggingClassifier(model, 2, random_state=0),
+    "sigmoid of bag": lambda model: CalibratedClassifierCV(BaggingClassifier(model, 2, random_state=0), cv=2),
+    "sigmoid of stack": lambda model: CalibratedClassifierCV(StackingClassifier([("one", model)], model, cv=2), cv=2),
+    "stack of sigmoids and others": lambda model: StackingClassifier(
+        [("one", CalibratedClassifierCV(model, cv=2)), ("two", model)], cv=2, stack_method="predict_proba"
+    ),
+}
+
+
+@pytest.mark.parametrize("inner", [MODEL, SCALED, make_pipeline(SCALED)], ids=["alone", "scaled", "nested"])
 @pytest.mark.parametrize(
-    ("container", "n_classes"),
-    [
-        (CalibratedClassifierCV(MLPClassifier(**QUICK), cv=2), 2),
-        (CalibratedClassifierCV(MLPClassifier(**QUICK), cv=2), 3),
-        (StackingClassifier([("one", MLPClassifier(**QUICK))], cv=2, stack_method="decision_function"), 3),
-        (StackingClassifier([("one", MLPClassifier(**QUICK))], cv=2), 2),
-        (OneVsRestClassifier(MLPClassifier(**QUICK)), 3),
-    ],
-    ids=["sigmoid 2", "sigmoid 3", "stack of decisions 3", "stack 2", "one against the others 3"],
+    ("name", "n_classes"),
+    [(name, n) for name in CONTAINERS for n in (2, 3) if (name, n) != ("stack of decisions", 2)],  # which is refused
 )
-def test_containers_that_read_decisions_or_probabilities_say_the_same(container, n_classes):
-    model = container.fit(X, np.minimum(LABELS, n_classes - 1))
-    result = list(run(to_onnx(model, X[:1]), X=X).values())
-    assert_array_equal(result[0], model.predict(X))
-    assert_allclose(result[1], model.predict_proba(X), rtol=0, atol=1e-6)
+def test_containers_that_read_decisions_or_probabilities_say_the_same(name, n_classes, inner, dtype):
+    check_container(CONTAINERS[name](inner), np.minimum(LABELS, n_classes - 1), dtype)
+
+
+@pytest.mark.parametrize("contain", [CONTAINERS["sigmoid"], CONTAINERS["stack of decisions"]])
+def test_searches_in_containers_give_their_decisions(contain, dtype):
+    check_container(contain(SEARCH), LABELS, dtype)
+
+
+def check_container(container, y, dtype):
+    Z = X.astype(dtype)
+    model = container.fit(Z, y)
+    result = list(run(to_onnx(model, Z[:1]), X=Z).values())
+    assert_array_equal(result[0], model.predict(Z))
+    assert_allclose(result[1], model.predict_proba(Z), rtol=0, atol=4e-6 if dtype == np.float32 else 1e-13)
+
+
+@pytest.mark.parametrize(
+    ("container", "message"),
+    [
+        (CalibratedClassifierCV(SCALED, cv=2, method="isotonic"), "calibration with method='isotonic'"),
+        (CONTAINERS["stack of decisions"](SCALED), "stack_method='decision_function' of two classes"),
+        (TunedThresholdClassifierCV(SCALED, cv=2), "cannot export a TunedThresholdClassifierCV"),
+    ],
+    ids=["isotonic", "stack of decisions of two classes", "threshold"],
+)
+def test_containers_that_would_say_something_else_are_refused(container, message):
+    with pytest.raises(ValueError, match=message):
+        to_onnx(container.fit(X, LABELS > 0), X[:1])
 
 
 def test_pipelines_predict_as_in_python(dtype):

@@ -16,6 +16,7 @@ from skl2onnx.proto import onnx_proto
 
 from bpnet.estimators.classifier import MLPClassifier
 from bpnet.estimators.regressor import MLPRegressor
+from bpnet.export._containers import check_holders, reads_decisions
 from bpnet.export._decisions import take_apart
 from bpnet.export._graph import OPSET, Graph, forward
 
@@ -73,11 +74,15 @@ def _convert_regressor(scope, operator, container):
 
 
 def _convert_classifier(scope, operator, container):
-    network, how, classes = take_apart(operator.raw_operator)
+    model = operator.raw_operator
+    holders = [other.raw_operator for other in scope.operators.values()]
+    check_holders(holders)
+    network, how, classes = take_apart(model)
     g = _graph(scope, container, network)
     output, raw = forward(g, network, _inputs(g, operator, network))
     label, scores = operator.outputs
-    is_raw = container.get_options(operator.raw_operator, {"raw_scores": False})["raw_scores"]
+    is_raw = container.get_options(model, {"raw_scores": False})["raw_scores"]
+    is_raw = is_raw or reads_decisions(model, holders, container.options or {})
     # As `predict` does: from the raw outputs, which tell classes apart where probabilities round to the same number.
     if how == "multilabel":
         positive = g("Greater", raw, g.number(0))

@@ -33,7 +33,9 @@ def to_onnx(model, X=None, **options):
     ImportError
         Without onnx and skl2onnx: ``pip install bpnet[onnx]``.
     ValueError
-        For activations, losses or class labels that the graph cannot express.
+        For activations, losses or class labels that the graph cannot express, and for estimators around a classifier
+        of which skl2onnx would make another: isotonic calibrations, tuned thresholds, stacks of the decisions of two
+        classes.
 
     Notes
     -----

@@ -102,6 +102,8 @@ def test_na_among_objects_is_missing_as_none_and_nan_are(kind, y):
     a, b = (kind(**QUICK, categorical_features=[2]).fit(each, y) for each in (table, filled))
     assert_array_equal(outputs(a, table), outputs(b, filled))
     assert table[3, 2] is pd.NA  # what was given is not changed
+    c = kind(**QUICK, categorical_features=[2]).fit(table.tolist(), y)
+    assert_array_equal(outputs(c, table.tolist()), outputs(a, table))
 
 
 @pytest.mark.parametrize(

@@ -64,9 +64,13 @@ def na_as_nan(X):
             X = X.copy()
             for j in objects:
                 X.isetitem(j, X.iloc[:, j].where(X.iloc[:, j].notna(), np.nan))
-    elif isinstance(X, np.ndarray) and X.dtype == object and "pandas" in sys.modules:
+    elif isinstance(X, np.ndarray | list | tuple) and "pandas" in sys.modules:
         na = sys.modules["pandas"].NA
-        X = np.where(np.frompyfunc(lambda value: value is na, 1, 1)(X).astype(bool), np.nan, X)
+        table = X if isinstance(X, np.ndarray) else np.array(X, dtype=object)
+        if table.dtype == object:
+            is_na = np.frompyfunc(lambda value: value is na, 1, 1)(table).astype(bool)
+            if is_na.any():  # else lists stay what they are
+                X = np.where(is_na, np.nan, table)
     return X
 
 

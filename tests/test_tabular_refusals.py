@@ -8,9 +8,9 @@ import pytest
 from numpy.testing import assert_array_equal
 from sklearn.datasets import make_regression
 from sklearn.exceptions import NotFittedError
-from tables import LABELS, QUICK, TARGET, N, X
+from tables import LABELS, QUICK, TARGET, N, X, both
 
-from bpnet import TabularMLPClassifier, TabularMLPRegressor
+from bpnet import TabularMLPClassifier, TabularMLPRegressor, export_c, save_model, to_onnx
 
 
 @pytest.mark.parametrize(
@@ -133,3 +133,17 @@ def test_classes_of_one_row_leave_nobody_to_judge():
         TabularMLPClassifier(**QUICK).fit(X[:6], list("abcdef"))
     with pytest.raises(ValueError, match="in every fold of 5 nets, got 2 in all"):
         TabularMLPClassifier(**QUICK).fit(X[:7], list("abcdeff"))
+
+
+@both
+def test_presets_are_no_single_network_to_export(kind, y, tmp_path):
+    model = kind(**QUICK).fit(X, y)
+    message = f"expected a Network, an MLPRegressor or an MLPClassifier, got {kind.__name__}"
+    for export in (save_model, export_c):
+        with pytest.raises(TypeError, match=message):
+            export(model, tmp_path / "model")
+    assert not list(tmp_path.iterdir())
+    pytest.importorskip("skl2onnx")
+    for rows in ((), (X[:1],)):
+        with pytest.raises(TypeError, match=message):
+            to_onnx(model, *rows)

@@ -32,6 +32,8 @@ def to_onnx(model, X=None, **options):
     ------
     ImportError
         Without onnx and skl2onnx: ``pip install bpnet[onnx]``.
+    TypeError
+        For the presets for tables.
     ValueError
         For activations, losses or class labels that the graph cannot express, and for estimators around a classifier
         of which skl2onnx would make another: isotonic calibrations, tuned thresholds, stacks of the decisions of two
@@ -57,7 +59,9 @@ def to_onnx(model, X=None, **options):
     skl2onnx = extra("skl2onnx", "onnx")
     from sklearn.base import is_classifier
 
-    if X is None:
+    from bpnet.tabular._base import BaseTabularMLP
+
+    if X is None or isinstance(model, BaseTabularMLP):  # a preset is refused there, in words that skl2onnx has not
         network, *_ = take_apart(model)
         X = np.zeros((1, network.topology.n_inputs), network.dtype)
     if is_classifier(model):

@@ -133,10 +133,13 @@ def test_a_model_out_of_a_file_goes_on_training_there(tmp_path):
     assert there.set_params(warm_start=True).fit(X, LABELS).loss_curve_[-1] < before
 
 
-def test_a_second_order_fit_goes_on_training_there():
+@pytest.mark.parametrize("early_stopping", [False, True])
+def test_a_second_order_fit_goes_on_training_there(early_stopping):
+    settings = QUICK | {"solver": "lm", "early_stopping": early_stopping}  # which that solver does not heed
     with pytest.warns(UserWarning, match="has no solver='lm'"):
-        there = MLPRegressor(**QUICK | {"solver": "lm"}).fit(X, LABELS).to_sklearn()
-    assert there.set_params(warm_start=True, max_iter=5).fit(X, LABELS).loss_curve_ and there.best_loss_ < np.inf
+        there = MLPRegressor(**settings).fit(X, LABELS).to_sklearn()
+    assert there.set_params(warm_start=True, max_iter=5).fit(X, LABELS).loss_curve_
+    assert there.best_validation_score_ > -np.inf if early_stopping else there.best_loss_ < np.inf
 
 
 UNITS = Topology.from_edges(4, [(k, "u") for k in range(4)] + [("u", "y")], outputs=["y"], out_activation="identity")

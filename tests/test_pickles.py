@@ -147,6 +147,8 @@ def test_skops_keeps_presets(kind, y):
     pd = pytest.importorskip("pandas")
     words = np.where(TABLE[:, 0] > 0, "a", None)
     frame = pd.DataFrame({"x": np.where(TABLE[:, 1] > 1, np.nan, TABLE[:, 1]), "word": words, "z": TABLE[:, 2]})
+    frame["kind"] = pd.Categorical(words, ["b", "a"])
+    frame["count"] = pd.array(np.where(TABLE[:, 2] > 1, None, TABLE[:, 3].round()), "Int64")
     model = kind(**TABLE_QUICK).fit(frame, y)
     assert_array_equal(outputs(through_skops(model), frame), outputs(model, frame))
 

@@ -133,6 +133,8 @@ def _restore_progress(progress, result, network):
     result._no_improvement_count = 0 if progress is None else progress.n_stagnant
     if not hasattr(result, "best_loss_"):
         result.best_loss_ = np.inf
+    if result.early_stopping and getattr(result, "validation_scores_", None) is None:  # of a solver without such stops
+        result.validation_scores_, result.best_validation_score_, result.best_loss_ = [], -np.inf, None
     rule = None if progress is None else progress.rule
     if isinstance(rule, Adam) and result.solver == "adam":
         optimizer = AdamOptimizer(params, rule.rate, rule.beta_1, rule.beta_2, rule.epsilon)

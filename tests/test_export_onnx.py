@@ -111,9 +111,9 @@ def test_containers_that_read_decisions_or_probabilities_say_the_same(name, n_cl
     check_container(CONTAINERS[name](inner), np.minimum(LABELS, n_classes - 1), dtype)
 
 
-@pytest.mark.parametrize("contain", [CONTAINERS["sigmoid"], CONTAINERS["stack of decisions"]])
-def test_searches_in_containers_give_their_decisions(contain, dtype):
-    check_container(contain(SEARCH), LABELS, dtype)
+@pytest.mark.parametrize("name", ["sigmoid", "stack of decisions", "sigmoid of bag", "sigmoid of stack"])
+def test_searches_in_containers_give_their_decisions(name, dtype):
+    check_container(CONTAINERS[name](SEARCH), LABELS, dtype)
 
 
 def check_container(container, y, dtype):
@@ -129,9 +129,13 @@ def check_container(container, y, dtype):
     [
         (CalibratedClassifierCV(SCALED, cv=2, method="isotonic"), "calibration with method='isotonic'"),
         (CONTAINERS["stack of decisions"](SCALED), "stack_method='decision_function' of two classes"),
+        (
+            CalibratedClassifierCV(make_pipeline(StandardScaler(), CONTAINERS["bag"](MODEL)), cv=2),
+            "cannot export the decisions of a BaggingClassifier in a Pipeline",
+        ),
         (TunedThresholdClassifierCV(SCALED, cv=2), "cannot export a TunedThresholdClassifierCV"),
     ],
-    ids=["isotonic", "stack of decisions of two classes", "threshold"],
+    ids=["isotonic", "stack of decisions of two classes", "ensemble in a pipeline", "threshold"],
 )
 def test_containers_that_would_say_something_else_are_refused(container, message):
     with pytest.raises(ValueError, match=message):

@@ -2,9 +2,12 @@
 """What estimators of scikit-learn that hold a classifier read of it, where skl2onnx does not tell its converter."""
 
 from sklearn.calibration import CalibratedClassifierCV
-from sklearn.ensemble import StackingClassifier
+from sklearn.ensemble import BaggingClassifier, StackingClassifier
 from sklearn.model_selection import GridSearchCV, TunedThresholdClassifierCV
+from sklearn.multiclass import OneVsRestClassifier
 from sklearn.pipeline import Pipeline
+
+from bpnet.estimators.classifier import MLPClassifier
 
 
 def reads_decisions(model, holders, options):
@@ -24,15 +27,47 @@ def reads_decisions(model, holders, options):
     Returns
     -------
     bool
+
+    Raises
+    ------
+    ValueError
+        Where a pipeline or search does not pass it on to a classifier of another kind.
     """
-    read = [holder for holder in holders if options.get(id(holder), {}).get("raw_scores")]
+    found = False
+    for outer in _read(holders, options):
+        inner = _innermost(outer)
+        if inner is model:
+            found = True
+        elif inner is not outer and not isinstance(inner, MLPClassifier) and not _is_raw(inner, options):
+            # A classifier without either of these gives the right numbers unasked.
+            if hasattr(inner, "decision_function") and hasattr(inner, "predict_proba"):
+                raise ValueError(
+                    f"cannot export the decisions of a {type(inner).__name__} in a {type(outer).__name__}, which a "
+                    "calibration or a stack reads: skl2onnx has its probabilities in place of them"
+                )
+    return found
+
+
+def _read(holders, options):
+    """All whose decisions are read, down to the members of ensembles."""
+    read = [holder for holder in holders if _is_raw(holder, options)]
     for holder in holders:
         if isinstance(holder, CalibratedClassifierCV):
             read += [part.estimator for part in holder.calibrated_classifiers_]
         elif isinstance(holder, StackingClassifier):
             pairs = zip(holder.estimators_, holder.stack_method_, strict=True)
             read += [estimator for estimator, method in pairs if method == "decision_function"]
-    return any(_innermost(holder) is model for holder in read)
+    for holder in read:  # which grows
+        inner = _innermost(holder)
+        if isinstance(inner, BaggingClassifier | OneVsRestClassifier):
+            read += inner.estimators_
+        elif isinstance(inner, StackingClassifier):
+            read.append(inner.final_estimator_)
+    return read
+
+
+def _is_raw(holder, options):
+    return options.get(id(holder), {}).get("raw_scores", False)
 
 
 def _innermost(holder):

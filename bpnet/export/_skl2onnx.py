@@ -81,8 +81,8 @@ def _convert_classifier(scope, operator, container):
     g = _graph(scope, container, network)
     output, raw = forward(g, network, _inputs(g, operator, network))
     label, scores = operator.outputs
-    is_raw = container.get_options(model, {"raw_scores": False})["raw_scores"]
-    is_raw = is_raw or reads_decisions(model, holders, container.options or {})
+    is_raw = reads_decisions(model, holders, container.options or {})
+    is_raw = is_raw or container.get_options(model, {"raw_scores": False})["raw_scores"]
     # As `predict` does: from the raw outputs, which tell classes apart where probabilities round to the same number.
     if how == "multilabel":
         positive = g("Greater", raw, g.number(0))

@@ -37,7 +37,7 @@ def to_onnx(model, X=None, **options):
     ValueError
         For activations, losses or class labels that the graph cannot express, and for estimators around a classifier
         of which skl2onnx would make another: isotonic calibrations, tuned thresholds, stacks of the decisions of two
-        classes.
+        classes, decisions of ensembles in pipelines.
 
     Notes
     -----

@@ -80,7 +80,7 @@ METHODS = {"exact": exact, "columns": columns, "mixed": mixed, "finite_differenc
 def hessian(net, X, y, sample_weight=None, method="exact", out=None):
     """What `Network.hessian` returns."""
     check_choice("a method", method, METHODS)
-    _check_out(net, out)
+    _check_out(net, out, X, y, sample_weight)
     if method in ("exact", "columns"):
         curvature.check(net, "hessian")
     twin, data = _in_float64(net, X, y, sample_weight)
@@ -89,7 +89,7 @@ def hessian(net, X, y, sample_weight=None, method="exact", out=None):
 
 def gauss_newton(net, X, y, sample_weight=None, out=None):
     """What `Network.gauss_newton` returns."""
-    _check_out(net, out)
+    _check_out(net, out, X, y, sample_weight)
     curvature.check(net, "gauss_newton")
     twin, data = _in_float64(net, X, y, sample_weight)
     return _rounded(net, out, gauss_newton_of(twin, data, out))
@@ -143,7 +143,7 @@ def _call(door, net, data, **more):
     return door(topology.plan, topology.wiring, net._loss, net._reads_raw, net.parameters, data, **more)
 
 
-def _check_out(net, out):
+def _check_out(net, out, *given):
     n = len(net.parameters)
     if out is None:
         return
@@ -156,6 +156,9 @@ def _check_out(net, out):
             f"expected out as a writable C-contiguous array of float64 of shape {(n, n)}, got one of {out.dtype} of "
             f"shape {out.shape}, {layout}{access}"
         )
+    for array in (net.parameters, *(getattr(each, "data", each) if hasattr(each, "tocsr") else each for each in given)):
+        if isinstance(array, np.ndarray) and np.may_share_memory(array, out):  # written before all is read
+            raise ValueError("expected out to share no memory with the data and the parameters of the network")
 
 
 def _rounded(net, out, result):

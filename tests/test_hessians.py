@@ -100,6 +100,24 @@ def test_unknown_kind_of_operator_is_refused():
         Network(Topology.layered([3, 2])).hessian_operator(np.ones((4, 3)), np.ones((4, 2)), kind="fisher")
 
 
+@pytest.mark.parametrize("shared", ["X", "y", "sample_weight", "parameters"])
+@pytest.mark.parametrize("matrix", ["hessian", "gauss_newton"])
+def test_out_that_lies_where_the_arguments_do_is_refused(matrix, shared, rng):
+    net = Network(Topology.layered([3, 5, 1]), random_state=0)
+    out = np.zeros((len(net.parameters),) * 2)
+    given = {"X": rng.normal(size=(6, 3)), "y": rng.normal(size=6), "sample_weight": np.ones(6)}
+    values = net.parameters if shared == "parameters" else given[shared]
+    place = out.ravel()[: values.size].reshape(values.shape)
+    place[:] = values
+    if shared == "parameters":
+        net = Network.from_parameters(net.topology, place)
+    else:
+        given[shared] = place
+    with pytest.raises(ValueError, match="expected out to share no memory"):
+        getattr(net, matrix)(**given, out=out)
+    assert_array_equal(place, values)
+
+
 def test_a_loss_that_couples_outputs_of_different_layers_has_its_whole_hessian(rng):
     """Mean and spread of one normal distribution, read from two layers: no pair of them may be left out."""
     layers = [Layer(3, "tanh"), Layer(1, "identity", name="mean"), Layer(1, "identity", sources=("h1",), name="spread")]

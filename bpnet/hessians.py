@@ -156,8 +156,9 @@ def _check_out(net, out, *given):
             f"expected out as a writable C-contiguous array of float64 of shape {(n, n)}, got one of {out.dtype} of "
             f"shape {out.shape}, {layout}{access}"
         )
-    for array in (net.parameters, *(getattr(each, "data", each) if hasattr(each, "tocsr") else each for each in given)):
-        if isinstance(array, np.ndarray) and np.may_share_memory(array, out):  # written before all is read
+    for array in (net.parameters, *given):
+        values = array.data if hasattr(array, "tocsr") else array
+        if isinstance(values, np.ndarray) and np.may_share_memory(values, out):  # written before all is read
             raise ValueError("expected out to share no memory with the data and the parameters of the network")
 
 

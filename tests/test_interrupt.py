@@ -80,11 +80,12 @@ def ctrl_c_raises():
 
 @pytest.mark.parametrize("settings", SOLVERS.values(), ids=SOLVERS)
 def test_ctrl_c_in_the_first_epoch_ends_the_fit_with_the_weights_reached(settings, data):
-    start = Network(Topology.layered([20, 64, 64, 1], "relu"), random_state=0, dtype=np.float32).coefs
-    est = MLPRegressor(**LONG, **settings)
+    sizes = (256, 256)  # an epoch takes seconds on any machine
+    start = Network(Topology.layered([20, *sizes, 1], "relu"), random_state=0, dtype=np.float32).coefs
+    est = MLPRegressor(**LONG | settings | {"hidden_layer_sizes": sizes})
     assert interrupted(lambda: est.fit(*data), 0.7) < 5
     assert np.isfinite(est.predict(data[0][:9])).all()
-    assert est.n_iter_ < LONG["max_iter"]
+    assert est.n_iter_ < 3 or settings["solver"] in ("lbfgs", "scg", "newton-cg")
     if settings.get("batch_size") == 1000 and "early_stopping" not in settings:
         assert (est.coefs_[0] != start[0]).any()
 

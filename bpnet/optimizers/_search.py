@@ -158,6 +158,10 @@ class Search:
         """End a search that has tried all: what is left of a decrease is rounding."""
         raise _Ended(0, "CONVERGENCE: NO STEP DECREASES F")
 
+    def overflowed(self):
+        """End a search that cannot go on, for its second derivatives are beyond all numbers."""
+        raise _Ended(2, "STOP: CURVATURE BEYOND ALL NUMBERS")
+
     def finish(self, result):
         """End a search where SciPy has ended it by itself, with its status and message."""
         raise _Ended(result.status, result.message)

@@ -2,7 +2,7 @@
 """Newton's method without a matrix, by SciPy: conjugate gradients on exact Hessian-vector products."""
 
 import numpy as np
-from scipy.optimize import OptimizeResult, minimize
+from scipy.optimize import minimize
 
 from bpnet.optimizers._search import Search
 
@@ -90,7 +90,7 @@ def _minimise(objective, w, method, options, more):
     def product(x, direction):
         along = search.product(x, direction)
         if not np.isfinite(direction @ along):  # steps of conjugate gradients would be NaN
-            search.finish(OptimizeResult(status=2, message="STOP: CURVATURE BEYOND ALL NUMBERS"))
+            search.overflowed()
         return along
 
     def minimise(search):

@@ -41,13 +41,6 @@ cdef Chunk load(
     Data data, Workspace ws, const Py_ssize_t* order, Py_ssize_t start, int n, int first, int count,
     const floating* tag,
 ) noexcept nogil
-cdef inline Chunk rows_of_signals(int n) noexcept nogil:
-    """A chunk of so many rows of a signal, without data."""
-    cdef Chunk rows
-    memset(&rows, 0, sizeof(Chunk))
-    rows.n = rows.count = n
-    return rows
-
 cdef void lay_out_columns(
     const floating* x, floating* columns, Py_ssize_t n, Py_ssize_t d, Py_ssize_t first, Py_ssize_t count
 ) noexcept nogil
@@ -55,3 +48,11 @@ cdef bint is_finite(const floating* x, Py_ssize_t n) noexcept nogil
 cdef double total_weight(
     Data data, const Py_ssize_t* order, Py_ssize_t start, Py_ssize_t n, const floating* tag
 ) noexcept nogil
+
+
+cdef inline Chunk rows_of_signals(int n) noexcept nogil:
+    """A chunk of so many rows of a signal, without data."""
+    cdef Chunk rows
+    memset(&rows, 0, sizeof(Chunk))
+    rows.n = rows.count = n
+    return rows

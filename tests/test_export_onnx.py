@@ -142,6 +142,16 @@ def test_containers_that_would_say_something_else_are_refused(container, message
         to_onnx(container.fit(X, LABELS > 0), X[:1])
 
 
+@pytest.mark.parametrize("whose", [id, type], ids=["of this one", "of all"])
+@pytest.mark.parametrize("y", [LABELS > 0, LABELS], ids=["two", "three"])
+def test_decisions_may_be_asked_for_in_place_of_probabilities(whose, y):
+    model = MLPClassifier(**QUICK).fit(X, y)
+    result = run(to_onnx(model, X[:1], options={whose(model): {"raw_scores": True, "zipmap": False}}), X=X)
+    decisions = model.decision_function(X)
+    expected = decisions if decisions.ndim == 2 else np.column_stack([-decisions, decisions])
+    assert_allclose(result["probabilities"], expected, rtol=1e-13, atol=1e-13)
+
+
 def test_pipelines_predict_as_in_python(dtype):
     Z, y = load_diabetes(return_X_y=True)
     Z, y = Z.astype(dtype), ((y - y.mean()) / y.std()).astype(dtype)
